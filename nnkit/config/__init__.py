@@ -1,0 +1,1 @@
+"""The spec language: YAML with line numbers, registries of pieces, decoding, and the reference made from them."""

@@ -1,0 +1,21 @@
+"""Pieces: the typed, documented option sets that a spec chooses from by ``type``."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Options(BaseModel):
+    """A mapping of the spec: typed options, nothing unknown, nothing converted in silence."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Piece(Options):
+    """One choice of a family (a layer, a loss, a source, ...); its fields are its options in YAML.
+
+    Every field carries ``Field(description=...)``; the class docstring's first line says what the piece does.
+    """
+
+    type_name: ClassVar[str]
+    """The name under which the registry knows the class; set by ``Registry.register``."""

@@ -1,0 +1,89 @@
+"""The error family: one class for each exit code, so that one place can turn any of them into a message and a code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+def show_path(path: Path) -> str:
+    """Write a path in a spec the way ``--set`` takes it: ``model.layers[2].units``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+class NnkitError(Exception):
+    """A mistake that nnkit can explain; ``exit_code`` is what the process ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(NnkitError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a spec: where it is, what is wrong, what was expected and the way out."""
+
+    path: Path
+    message: str
+    place: str = ""
+    """``file:line``, or ``--set key=value``; empty until a document has located the path."""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.place, show_path(self.path), self.message) if part)
+
+
+class SpecError(NnkitError):
+    """A spec has one or more mistakes; the message is one line for each."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class DataError(NnkitError):
+    """A data file is missing, unreadable or does not hold what the spec says."""
+
+    exit_code = 4
+
+
+class RunError(NnkitError):
+    """A run folder or a model file is missing, incomplete, changed or from a newer version."""
+
+    exit_code = 5
+
+
+class DivergedError(NnkitError):
+    """Training produced a loss or a weight that is not a finite number."""
+
+    exit_code = 6
+
+
+class ResourceError(NnkitError):
+    """Disk, memory, device or an optional package is not there."""
+
+    exit_code = 7
+
+
+class GateError(NnkitError):
+    """A gate such as ``--fail-under`` was not met."""
+
+    exit_code = 8
+
+
+class InterruptError(NnkitError):
+    """The run was asked to stop and left a checkpoint to go on from.
+
+    ``signal_number`` is 2 for Ctrl-C (exit code 130) and 15 for SIGTERM (exit code 143).
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        self.signal_number = signal_number
+        super().__init__(message)

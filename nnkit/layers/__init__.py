@@ -1,0 +1,1 @@
+"""Layers, a file a family; each knows its options, shapes and weights, and nothing of its place in a network."""

@@ -1,0 +1,17 @@
+"""Shapes of what flows through a network, without the batch axis."""
+
+import math
+from typing import TypeAlias
+
+Shape: TypeAlias = tuple[int | None, ...]
+"""Sizes of each axis but the batch's; ``None`` for an axis whose length varies from row to row."""
+
+
+def size(shape: Shape) -> int:
+    """Return the number of values in one row of ``shape``, counting a varying axis as one."""
+    return math.prod(1 if axis is None else axis for axis in shape)
+
+
+def show(shape: Shape) -> str:
+    """Write ``shape`` as people read it: ``8 x 8 x 1``, ``? x 32``, or ``scalar``."""
+    return " x ".join("?" if axis is None else str(axis) for axis in shape) or "scalar"

@@ -1,0 +1,16 @@
+"""What a network is asked for, and so what its targets and outputs look like."""
+
+from typing import Literal, TypeAlias
+
+Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
+"""The four supervised tasks. With n rows, k targets and c classes, arrays are, throughout nnkit:
+
+=========== ============================== ==========================================
+task        truth                          outputs
+=========== ============================== ==========================================
+binary      int64 [n], 1 is the positive   probability of the positive class [n]
+multiclass  int64 [n], index of the class  probabilities [n, c]
+multilabel  int64 [n, k], 0 or 1           probabilities [n, k], independent
+regression  float64 [n, k], target's units float64 [n, k], target's units
+=========== ============================== ==========================================
+"""
