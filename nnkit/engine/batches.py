@@ -1,0 +1,100 @@
+"""Batches of rows: slices of a permutation of data that lies in memory as tensors on the device."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nnkit.seeds import generator
+
+GATHER_LIMIT = 256 * 2**20
+"""Up to this many bytes a whole epoch is put into order at once, which spares each step its own gathering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows: inputs by name [n, ...], targets [n, ...] and, where rows weigh differently, weights [n]."""
+
+    inputs: dict[str, Tensor]
+    targets: Tensor
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def split(self, rows: int) -> list["Batch"]:
+        """Cut the batch into parts of at most ``rows`` rows."""
+        if len(self) <= rows:
+            return [self]
+        names = list(self.inputs)
+        columns = zip(*(self.inputs[name].split(rows) for name in names), strict=True)
+        targets = self.targets.split(rows)
+        weights = self.weights.split(rows) if self.weights is not None else [None] * len(targets)
+        return [
+            Batch(dict(zip(names, parts, strict=True)), target, weight)
+            for parts, target, weight in zip(columns, targets, weights, strict=True)
+        ]
+
+    def at(self, index: Tensor) -> "Batch":
+        """Return the rows that ``index`` names, in its order."""
+        inputs = {name: tensor[index] for name, tensor in self.inputs.items()}
+        return Batch(inputs, self.targets[index], None if self.weights is None else self.weights[index])
+
+    @property
+    def bytes(self) -> int:
+        """The memory that the tensors take."""
+        return sum(tensor.nbytes for tensor in (*self.inputs.values(), self.targets))
+
+
+class RowBatches:
+    """Training batches: each epoch's order follows from the seed, the phase and the epoch alone.
+
+    ``chances`` [n] draws rows with replacement in proportion to it instead of taking each row once.
+    """
+
+    def __init__(self, rows: Batch, size: int, seed: int, phase: str, chances: NDArray[np.float64] | None = None):
+        self.rows = rows
+        self.size = size
+        self.steps = -(-len(rows) // size)
+        self._seed = seed
+        self._phase = phase
+        self._chances = None if chances is None else chances / chances.sum()
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the row numbers of the 0-based ``epoch`` in the order in which training takes them."""
+        draw = generator(self._seed, "order", self._phase, epoch)
+        n = len(self.rows)
+        return draw.permutation(n) if self._chances is None else draw.choice(n, n, p=self._chances)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of the 0-based ``epoch`` from the one with the number ``start``."""
+        if start >= self.steps:
+            return
+        order = torch.from_numpy(self.order(epoch)[start * self.size :]).to(self.rows.targets.device)
+        if self.rows.bytes <= GATHER_LIMIT:
+            yield from self.rows.at(order).split(self.size)
+        else:
+            yield from (self.rows.at(part) for part in order.split(self.size))
+
+
+def to_batch(
+    inputs: Mapping[str, NDArray[np.float32]],
+    targets: NDArray[np.generic],
+    weights: NDArray[np.float64] | None,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> Batch:
+    """Put arrays on ``device``; floating-point ones become ``dtype``."""
+
+    def tensor(array: NDArray[np.generic]) -> Tensor:
+        value = torch.from_numpy(np.ascontiguousarray(array))
+        return value.to(device, dtype if value.is_floating_point() else None)
+
+    return Batch(
+        {name: tensor(array) for name, array in inputs.items()},
+        tensor(targets),
+        None if weights is None else tensor(weights),
+    )

@@ -1,0 +1,153 @@
+"""Files: replaced whole or not at all, hashed, appended to; what the system refuses becomes a ``ResourceError``."""
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from nnkit.errors import ResourceError, RunError
+
+TEMPORARY = ".tmp"
+"""What the names of half-written files end with; they also begin with a dot."""
+
+_WAYS_OUT = {
+    errno.ENOSPC: "the disk is full; free some space, or write to another disk",
+    errno.EDQUOT: "the disk quota is used up; free some space, or write to another disk",
+    errno.EACCES: "no permission to write there; change the folder's permissions, or write to another folder",
+    errno.EPERM: "no permission to write there; change the folder's permissions, or write to another folder",
+    errno.EROFS: "the disk can only be read; write to another folder",
+    errno.ENOENT: "the folder is not there; make it first, or write to another folder",
+    errno.ENOTDIR: "a part of the path is a file and not a folder; write to another folder",
+    errno.EISDIR: "there is a folder of that name; write to another name",
+    errno.EEXIST: "there is a file of that name; write to another name",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n)",
+    errno.EFBIG: "the file would be larger than the system allows; raise the limit (ulimit -f)",
+}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn any ``OSError`` of writing ``path`` into a ``ResourceError`` that names it and the way out."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        way_out = _WAYS_OUT.get(error.errno or 0, reason)
+        raise ResourceError(f"{path}: cannot be written: {way_out}") from error
+
+
+def atomic_write(path: Path, data: bytes | str) -> None:
+    """Replace ``path`` by ``data`` (text as UTF-8) so that it holds the old content or the new, whole, at any moment.
+
+    The data goes to a temporary name in the same folder, to the disk, and is then renamed. On a failure the old
+    file is untouched, the temporary one is removed, and a ``ResourceError`` says why.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    with disk_errors(path):
+        try:
+            _write_synced(temporary, data.encode() if isinstance(data, str) else data)
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk; only POSIX systems can open a folder for that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # Some network file systems have no such call; the file itself is safe.
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what ``atomic_write`` left half-written in ``folder`` when its process was killed."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make ``path`` with all its parents; raises ``ResourceError``."""
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def read_plain(path: Path) -> bytes:
+    """Return a plain file's content; raises ``OSError``, also for a folder, a device or a pipe that would never end."""
+    with open(path, "rb", opener=_open_now) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file")
+        return file.read()
+
+
+def _open_now(name: str, flags: int) -> int:
+    """Open without waiting for somebody at the other end, as a named pipe would."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal; raises ``OSError``: the caller knows whose file it is."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add ``line`` and a line break to the end of ``path``; raises ``ResourceError``."""
+    with disk_errors(path), path.open("ab") as file:
+        file.write(f"{line}\n".encode())
+
+
+def keep_lines(path: Path, count: int) -> None:
+    """Cut ``path`` to its first ``count`` lines, in place; a missing file or fewer lines are left as they are."""
+    with disk_errors(path):
+        if not path.exists():
+            return
+        with path.open("r+b") as file:
+            for _ in range(count):
+                file.readline()
+            file.truncate(file.tell())
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Read a JSON Lines file, but for a last line that a killed process cut short.
+
+    Raises ``RunError`` where the file cannot be read or another line is not a JSON object.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+    return [_record(path, number, line) for number, line in enumerate(lines, 1)]
+
+
+def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}:{number}: not a line of JSON; the file was changed after the run") from error
+    if not isinstance(record, dict):
+        raise RunError(f"{path}:{number}: expected a JSON object; the file was changed after the run")
+    return record
