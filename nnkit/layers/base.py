@@ -1,12 +1,16 @@
 """What every layer says of itself."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
+from math import prod
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
+from pydantic import Field
+
+from nnkit.activations import ACTIVATIONS, Activation, ActivationChoice
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
 from nnkit.initializers import Initializer
-from nnkit.shapes import Shape
+from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
     import torch
@@ -26,12 +30,26 @@ class Weight:
     fan_out: int
     trained: bool = True
 
+    @property
+    def size(self) -> int:
+        """How many numbers the array has."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a test can build a layer from, where its defaults and one row of eight values are not enough."""
+
+    options: dict[str, Any]
+    shapes: tuple[Shape, ...] = ((8,),)
+
 
 class Layer(Piece):
     """A step of a network, from the shapes of its inputs to one output."""
 
     kernels: ClassVar[tuple[str, ...]] = ()
     """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on."""
+    example: ClassVar[Example] = Example({})
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the output's shape for these input shapes; raises ``ShapeError``. Plain Python, no torch."""
@@ -48,3 +66,54 @@ class Layer(Piece):
 
 LAYERS = Registry("layers", "layer", Layer, home="nnkit.layers")
 LayerChoice: TypeAlias = Annotated[Layer, LAYERS]
+
+LINEAR: Activation = ACTIVATIONS.decode("linear")
+
+
+class Activated(Layer):
+    """A layer that ends in an activation, which a loss may take over."""
+
+    activation: ActivationChoice = Field(default=LINEAR, description="Function of the layer's values.")
+
+    @property
+    def function(self) -> "Any":
+        """The activation as torch computes it, or None for linear."""
+        return None if self.activation.type_name == "linear" else self.activation.build()
+
+    def linear(self) -> "Activated":
+        """Return the layer without its activation."""
+        return self.model_copy(update={"activation": LINEAR})
+
+
+class OneInput(Layer):
+    """A layer with one input whose output has the same shape."""
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape."""
+        return one(self, inputs)
+
+
+def one(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
+    """Return the only input shape; raises ``ShapeError`` where there are more."""
+    if len(inputs) != 1:
+        raise ShapeError(
+            f"{layer.type_name} takes one input and gets {len(inputs)}; merge them first, as by concatenate"
+        )
+    return inputs[0]
+
+
+def last_axis(layer: Layer, inputs: tuple[Shape, ...]) -> int:
+    """Return the size of the only input's last axis; raises ``ShapeError`` where it has none or it varies."""
+    shape = one(layer, inputs)
+    if not shape or shape[-1] is None:
+        raise ShapeError(f"{layer.type_name} needs a last axis of known size, got {show(shape)}")
+    return shape[-1]
+
+
+def fixed(layer: Layer, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+    """Return the only input shape, whose sizes must all be known; raises ``ShapeError``."""
+    shape = one(layer, inputs)
+    sizes = tuple(axis for axis in shape if axis is not None)
+    if len(sizes) < len(shape):
+        raise ShapeError(f"{layer.type_name} needs axes of known size, got {show(shape)}")
+    return sizes

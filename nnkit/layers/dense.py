@@ -1,0 +1,103 @@
+"""Layers that connect every value with every unit, and those that only apply a function."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from nnkit.activations import ActivationChoice
+from nnkit.initializers import INITIALIZERS, InitializerChoice
+from nnkit.layers.base import LAYERS, Activated, Example, OneInput, Weight, fixed, last_axis, one
+from nnkit.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+ZEROS = INITIALIZERS.decode("zeros")
+
+
+@LAYERS.register("dense")
+class Dense(Activated):
+    """Connects every value of the last axis with every unit: activation(x @ kernel + bias).
+
+    Input `... x inputs`, output `... x units`. Weights: `kernel` (inputs x units) and `bias` (units).
+    """
+
+    kernels = ("kernel",)
+    example = Example({"units": 3})
+
+    units: int = Field(gt=0, description="Number of outputs.")
+    use_bias: bool = Field(default=True, description="Add a learned number to each output.")
+    init: InitializerChoice = Field(
+        default=INITIALIZERS.decode("glorot_uniform"), description="How the kernel is drawn before training."
+    )
+    bias_init: InitializerChoice = Field(default=ZEROS, description="How the bias starts.")
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape with the last axis of ``units``."""
+        last_axis(self, inputs)
+        return (*one(self, inputs)[:-1], self.units)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Return kernel and bias."""
+        size, units = last_axis(self, inputs), self.units
+        weights = {"kernel": Weight((size, units), self.init, size, units)}
+        return weights | ({"bias": Weight((units,), self.bias_init, size, units)} if self.use_bias else {})
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the dense module."""
+        from nnkit.nn import basic
+
+        return basic.Dense(last_axis(self, inputs), self.units, self.use_bias, self.function)
+
+
+@LAYERS.register("activation")
+class ActivationLayer(Activated, OneInput):
+    """Applies an activation as a layer of its own."""
+
+    example = Example({"activation": "relu"})
+
+    activation: ActivationChoice = Field(description="Function of the values.")
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the activation as a module."""
+        from nnkit.nn import basic
+
+        return basic.Apply(self.activation.build())
+
+
+@LAYERS.register("prelu")
+class PRelu(OneInput):
+    """max(0, x) + alpha * min(0, x) with an alpha learned for each value of a row (He and others, 2015)."""
+
+    init: InitializerChoice = Field(default=ZEROS, description="How alpha starts; torch starts at 0.25, Keras at 0.")
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Return alpha."""
+        shape = fixed(self, inputs)
+        return {"alpha": Weight(shape, self.init, 1, 1)}
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import basic
+
+        return basic.PRelu(fixed(self, inputs))
+
+
+@LAYERS.register("scale")
+class Scale(OneInput):
+    """Multiplies by one number, fixed or learned."""
+
+    factor: float = Field(default=1.0, description="The number, or what it starts from.")
+    learned: bool = Field(default=False, description="Whether training changes the number.")
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Return the factor where it is learned."""
+        start = INITIALIZERS.decode({"type": "constant", "value": self.factor})
+        return {"factor": Weight((), start, 1, 1)} if self.learned else {}
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import basic
+
+        factor = self.factor
+        return basic.Scale() if self.learned else basic.Apply(lambda x: x * factor)

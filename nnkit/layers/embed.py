@@ -1,0 +1,44 @@
+"""Layers that turn indices into vectors."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from nnkit.initializers import INITIALIZERS, InitializerChoice
+from nnkit.layers.base import LAYERS, Example, Layer, Weight, one
+from nnkit.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+@LAYERS.register("embedding")
+class Embedding(Layer):
+    """Looks up a learned vector for each index, as the `ordinal` transform makes them.
+
+    Input `...` of indices from 0, output `... x output_dim`. Weight: `embeddings` (input_dim x output_dim).
+    An index that is not below `input_dim` is an error in the data.
+    """
+
+    kernels = ("embeddings",)
+    example = Example({"input_dim": 4, "output_dim": 3}, ((2,),))
+
+    input_dim: int = Field(gt=0, description="Number of vectors: one more than the largest index.")
+    output_dim: int = Field(gt=0, description="Length of a vector.")
+    init: InitializerChoice = Field(
+        default=INITIALIZERS.decode("uniform"), description="How the vectors are drawn before training."
+    )
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape with an axis of ``output_dim`` behind it."""
+        return (*one(self, inputs), self.output_dim)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Return the vectors."""
+        return {"embeddings": Weight((self.input_dim, self.output_dim), self.init, self.input_dim, self.output_dim)}
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import basic
+
+        return basic.Embedding(self.input_dim, self.output_dim)

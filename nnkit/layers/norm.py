@@ -1,0 +1,71 @@
+"""Layers that bring values to mean 0 and variance 1, and then to a learned mean and scale."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from nnkit.initializers import INITIALIZERS
+from nnkit.layers.base import LAYERS, OneInput, Weight, last_axis
+from nnkit.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+ZEROS, ONES = INITIALIZERS.decode("zeros"), INITIALIZERS.decode("ones")
+
+
+class Norm(OneInput):
+    """A layer that normalizes the last axis."""
+
+    epsilon: float = Field(default=1e-3, gt=0, description="Added to the variance. Keras' default; torch's is 1e-5.")
+    center: bool = Field(default=True, description="Add a learned `beta`.")
+    scale: bool = Field(default=True, description="Multiply by a learned `gamma`.")
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Return gamma and beta."""
+        size = last_axis(self, inputs)
+        gamma = {"gamma": Weight((size,), ONES, size, size)} if self.scale else {}
+        return gamma | ({"beta": Weight((size,), ZEROS, size, size)} if self.center else {})
+
+
+@LAYERS.register("batch_norm")
+class BatchNorm(Norm):
+    """Normalizes each feature over the batch in training, by moving averages afterwards (Ioffe and Szegedy, 2015).
+
+    Weights: `gamma`, `beta`, `moving_mean`, `moving_variance`, each as long as the last axis. Frozen
+    (`trainable: false`), it uses its moving averages in training too.
+    """
+
+    momentum: float = Field(
+        default=0.99,
+        ge=0,
+        lt=1,
+        description="Share of the moving averages that stays. Keras' sense: 1 - torch's momentum.",
+    )
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Return gamma, beta and the moving averages."""
+        size = last_axis(self, inputs)
+        mean = Weight((size,), ZEROS, size, size, trained=False)
+        variance = Weight((size,), ONES, size, size, trained=False)
+        return super().weights(*inputs) | {"moving_mean": mean, "moving_variance": variance}
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import norm
+
+        return norm.BatchNorm(last_axis(self, inputs), self.momentum, self.epsilon, self.center, self.scale)
+
+
+@LAYERS.register("layer_norm")
+class LayerNorm(Norm):
+    """Normalizes the values of each row over the last axis (Ba and others, 2016).
+
+    Weights: `gamma` and `beta`, each as long as the last axis.
+    """
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import norm
+
+        return norm.LayerNorm(last_axis(self, inputs), self.epsilon, self.center, self.scale)

@@ -1,0 +1,81 @@
+"""Layers that disturb their input in training and leave it alone afterwards."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from nnkit.layers.base import LAYERS, Example, OneInput
+from nnkit.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Rated(OneInput):
+    """A layer with a rate of disturbed values."""
+
+    example = Example({"rate": 0.4})
+
+    rate: float = Field(ge=0, lt=1, description="Share of the values that are disturbed.")
+
+
+@LAYERS.register("dropout")
+class Dropout(Rated):
+    """Sets values to 0 in training and scales the others up, so that the mean stays (Srivastava and others, 2014)."""
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import random
+
+        return random.Dropout(self.rate)
+
+
+@LAYERS.register("input_dropout")
+class InputDropout(Rated):
+    """Sets values to 0 in training and leaves the others as they are: masking noise (Vincent and others, 2008).
+
+    Meant for a network's inputs, where 0 is the mean or stands for an unknown value; `dropout` rescales.
+    """
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import random
+
+        return random.Dropout(self.rate, rescale=False)
+
+
+@LAYERS.register("alpha_dropout")
+class AlphaDropout(Rated):
+    """Dropout that keeps mean 0 and variance 1 behind `selu` (Klambauer and others, 2017)."""
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import random
+
+        return random.AlphaDropout(self.rate)
+
+
+@LAYERS.register("gaussian_dropout")
+class GaussianDropout(Rated):
+    """Multiplies by noise of mean 1 and deviation sqrt(rate / (1 - rate)) (Srivastava and others, 2014)."""
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import random
+
+        return random.GaussianDropout(self.rate)
+
+
+@LAYERS.register("noise")
+class Noise(OneInput):
+    """Adds normal noise in training: Keras' GaussianNoise."""
+
+    example = Example({"stddev": 0.1})
+
+    stddev: float = Field(ge=0, description="Standard deviation of the noise.")
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import random
+
+        return random.GaussianNoise(self.stddev)

@@ -1,0 +1,23 @@
+"""What every model says of itself."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from nnkit.config.piece import Piece
+from nnkit.config.registry import Registry
+from nnkit.shapes import Shape
+
+if TYPE_CHECKING:
+    from nnkit.models.plan import Plan
+
+
+class Model(Piece):
+    """What is trained."""
+
+    def plan(self, inputs: Mapping[str, Shape]) -> "Plan":
+        """Lay the model out for inputs of these shapes; raises ``SpecError`` with every mistake."""
+        raise TypeError(f"{type(self).__name__} does not say its plan")
+
+
+MODELS = Registry("models", "model", Model, home="nnkit.models")
+ModelChoice: TypeAlias = Annotated[Model, MODELS]

@@ -1,0 +1,187 @@
+"""From a list of nodes to a plan: names, what reads what, shapes; every mistake is collected."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nnkit.config.spelling import nearest
+from nnkit.errors import Path, Problem, SpecError
+from nnkit.layers.base import Layer, ShapeError, Weight
+from nnkit.layers.node import Node, array_shape
+from nnkit.layers.repeat import Repeat
+from nnkit.models.plan import Plan, PlannedNode
+from nnkit.shapes import Shape, show
+
+MAX_NODES = 100_000
+ROOT: Path = ("model", "layers")
+
+
+@dataclass
+class Scope:
+    """The names that a list of layers may read, and what each of them means."""
+
+    values: dict[str, str]
+    prefix: str = ""
+    above: str | None = None
+    """What the next layer reads if it names nothing; None before the first where there are several inputs."""
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def lay_out(nodes: Sequence[Node], inputs: Mapping[str, Shape]) -> Plan:
+    """Return the plan of a network; raises ``SpecError`` with every mistake."""
+    names = {name: "input" if name == "input" else f"input.{name}" for name in inputs}
+    layout = _Layout({names[name]: shape for name, shape in inputs.items()})
+    above = "input" if list(inputs) == ["input"] else None
+    layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), ROOT)
+    layout.check_orphans()
+    if layout.problems:
+        raise SpecError(layout.problems)
+    return Plan(tuple(layout.nodes), dict(inputs))
+
+
+class _Layout:
+    """The network as far as it has been read."""
+
+    def __init__(self, inputs: Mapping[str, Shape]) -> None:
+        self.shapes: dict[str, Shape | None] = dict(inputs)
+        self.nodes: list[PlannedNode] = []
+        self.paths: dict[str, Path] = {}
+        self.read: set[str] = set()
+        self.problems: list[Problem] = []
+
+    def add_list(self, nodes: Sequence[Node], scope: Scope, path: Path) -> None:
+        """Add the layers of a list, each at its path in the spec."""
+        for index, node in enumerate(nodes):
+            if len(self.paths) > MAX_NODES:
+                raise SpecError([Problem(path, f"the network has more than {MAX_NODES} layers")])
+            self.add(node, scope, (*path, index))
+
+    def add(self, node: Node, scope: Scope, path: Path) -> None:
+        """Add a layer, or the layers that a repeat stands for."""
+        name = self.name(node, scope, path)
+        reads = self.reads(node, scope, path)
+        value = scope.prefix + name
+        if isinstance(node.layer, Repeat):
+            value = self.add_repeat(node, node.layer, value, reads, path)
+        else:
+            self.add_layer(node, value, reads, path)
+        scope.values[name], scope.above = value, value
+
+    def name(self, node: Node, scope: Scope, path: Path) -> str:
+        """Return the node's name, or its type and number; a name that is taken is a problem."""
+        kind = node.layer.type_name
+        scope.counts[kind] = scope.counts.get(kind, 0) + 1
+        name = node.name or f"{kind}_{scope.counts[kind]}"
+        if name == "input":
+            self.problem((*path, "name"), "input is what the data is called; choose another name")
+        if name in scope.values:
+            first = self.paths.get(scope.values[name])
+            where = f" (layers[{first[-1]}])" if first else ""
+            self.problem((*path, "name"), f"two layers are called {name!r}, this one and one above{where}; rename one")
+        return name
+
+    def reads(self, node: Node, scope: Scope, path: Path) -> tuple[str, ...] | None:
+        """Return the values that the node reads; None where that is a problem."""
+        if node.inputs is None:
+            if scope.above is None:
+                known = ", ".join(scope.values)
+                self.problem(path, f"the first layer must say by inputs which of several it reads: {known}")
+                return None
+            self.read.add(scope.above)
+            return (scope.above,)
+        unknown = [(number, name) for number, name in enumerate(node.inputs) if name not in scope.values]
+        for number, name in unknown:
+            self.problem((*path, "inputs", number), _unknown_input(name, scope))
+        found = tuple(scope.values[name] for name in node.inputs if name in scope.values)
+        self.read.update(found)
+        return None if unknown else found
+
+    def add_repeat(self, node: Node, repeat: Repeat, name: str, reads: tuple[str, ...] | None, path: Path) -> str:
+        """Add a repeat's layers as often as it says; returns the last one's name."""
+        if node.weights or node.l1 or node.l2 or node.max_norm or not node.trainable:
+            self.problem(path, "a repeat takes name and inputs alone; set the others on the layers in it")
+        received = reads[0] if reads and len(reads) == 1 else None
+        if reads and received is None:
+            self.problem((*path, "inputs"), f"a repeat reads one layer, found {len(reads)}")
+        if received is None:
+            return name
+        for number in range(1, repeat.times + 1):
+            outer = {key: key for key in self.shapes if key.startswith("input.")}
+            scope = Scope(
+                {**outer, "input": received}, f"{name}_{number}/" if repeat.times > 1 else f"{name}/", received
+            )
+            problems = len(self.problems)
+            self.add_list(repeat.layers, scope, (*path, "layers"))
+            received = scope.above or received
+            if len(self.problems) > problems:
+                break
+        return received
+
+    def add_layer(self, node: Node, name: str, reads: tuple[str, ...] | None, path: Path) -> None:
+        """Add one layer with its output shape; None where that is not known for a mistake."""
+        self.paths.setdefault(name, path)
+        shapes = [self.shapes.get(value) for value in reads or ()]
+        known = tuple(shape for shape in shapes if shape is not None)
+        self.shapes[name] = None
+        if reads is None or len(known) < len(shapes):
+            return
+        try:
+            self.shapes[name] = node.layer.out_shape(*known)
+            weights = node.layer.weights(*known)
+        except ShapeError as error:
+            sources = " and ".join(f"{value} ({show(shape)})" for value, shape in zip(reads, known, strict=True))
+            self.problem(path, f"{name} reads {sources}: {error}")
+            return
+        self.check_weights(node, weights, path)
+        self.check_kernels(node, path)
+        output = self.shapes[name]
+        assert output is not None  # noqa: S101 - set four lines above
+        self.nodes.append(PlannedNode(name, node, reads, known, output, path, weights))
+
+    def check_weights(self, node: Node, weights: Mapping[str, Weight], path: Path) -> None:
+        """Compare the weights that are set by hand with those that the layer has."""
+        for name, value in (node.weights or {}).items():
+            place = (*path, "weights", name)
+            if name not in weights:
+                known = ", ".join(weights) or "none"
+                self.problem(
+                    place, f"{_title(node.layer)} has no weight {name!r}{nearest(name, weights)} It has: {known}"
+                )
+            elif array_shape(value) != weights[name].shape:
+                given, needed = show(array_shape(value)), show(weights[name].shape)
+                self.problem(place, f"{name} is {given}, and {_title(node.layer)} needs {needed} here")
+
+    def check_kernels(self, node: Node, path: Path) -> None:
+        """Refuse what acts on kernels where the layer has none."""
+        for option in ("l1", "l2", "max_norm"):
+            if getattr(node, option) and not node.layer.kernels:
+                self.problem(
+                    (*path, option), f"{_title(node.layer)} has no kernel for {option} to act on; leave it out"
+                )
+
+    def check_orphans(self) -> None:
+        """Report layers that nobody reads, but the last, which is the output."""
+        values = list(self.paths)
+        told = set()
+        for value in values[:-1]:
+            path = self.paths[value]
+            if value not in self.read and path not in told:
+                told.add(path)
+                self.problem(
+                    path, f"nothing reads the layer {value}; name it in another layer's inputs, or take it out"
+                )
+
+    def problem(self, path: Path, message: str) -> None:
+        """Keep a mistake."""
+        self.problems.append(Problem(path, message))
+
+
+def _title(layer: Layer) -> str:
+    return f"the layer {layer.type_name}"
+
+
+def _unknown_input(name: str, scope: Scope) -> str:
+    if name == "input" and any(value.startswith("input.") for value in scope.values):
+        known = ", ".join(value for value in scope.values if value.startswith("input."))
+        return f"the data has several inputs; read one of them: {known}"
+    hint = nearest(name, scope.values)
+    return f"there is no layer {name!r} above this one{hint} Above are: {', '.join(scope.values)}"

@@ -1,0 +1,176 @@
+"""The plan of a network: what reads what, every shape and every weight, in plain Python until it is built."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nnkit.activations import Activation
+from nnkit.errors import Path, Problem, SpecError
+from nnkit.layers.base import Activated, Layer, Weight
+from nnkit.layers.node import Node
+from nnkit.seeds import generator
+from nnkit.shapes import Shape, size
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nnkit.nn.graph import GraphNetwork
+
+FLOAT_BYTES = 4
+COPIES = 4
+"""Arrays of each weight in training: itself, its gradient, and two of Adam's."""
+
+
+@dataclass(frozen=True)
+class PlannedNode:
+    """A layer at its place: its full name, what it reads, the shapes of that and of its output, its weights."""
+
+    name: str
+    node: Node
+    reads: tuple[str, ...]
+    inputs: tuple[Shape, ...]
+    output: Shape
+    path: Path
+    weights: Mapping[str, Weight]
+
+    @property
+    def layer(self) -> Layer:
+        """The layer itself."""
+        return self.node.layer
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the layer table."""
+
+    name: str
+    type: str
+    inputs: tuple[str, ...]
+    shape: Shape
+    parameters: int
+    trainable: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network laid out for inputs of known shapes; the last node is the output."""
+
+    nodes: tuple[PlannedNode, ...]
+    inputs: Mapping[str, Shape]
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of a row of the output."""
+        return self.nodes[-1].output
+
+    def weights(self) -> dict[str, Weight]:
+        """Return every weight by its full name, ``node.weight``."""
+        return {f"{node.name}.{name}": weight for node in self.nodes for name, weight in node.weights.items()}
+
+    def initial_weights(self, seed: int) -> "dict[str, NDArray[np.float32]]":
+        """Draw every weight from a stream of its own, or take what the spec sets by hand."""
+        import numpy as np
+
+        arrays = {}
+        for node in self.nodes:
+            by_hand = node.node.weights or {}
+            for name, weight in node.weights.items():
+                full = f"{node.name}.{name}"
+                if name in by_hand:
+                    arrays[full] = np.array(by_hand[name], dtype=np.float32).reshape(weight.shape)
+                else:
+                    draw = generator(seed, "weights", full)
+                    arrays[full] = weight.initializer.sample(weight.shape, weight.fan_in, weight.fan_out, draw)
+        return arrays
+
+    @property
+    def head(self) -> Activation | None:
+        """The activation that the network ends in, if it is not linear."""
+        layer = self.nodes[-1].layer
+        if isinstance(layer, Activated) and layer.activation.type_name != "linear":
+            return layer.activation
+        return None
+
+    def without_head(self) -> "Plan":
+        """Return the plan without the activation at its end; its weights are the same."""
+        *before, last = self.nodes
+        layer = last.layer
+        if not isinstance(layer, Activated):
+            return self
+        node = last.node.model_copy(update={"layer": layer.linear()})
+        return replace(self, nodes=(*before, replace(last, node=node)))
+
+    def build(self) -> "GraphNetwork":
+        """Return the torch network; its weights are allocated and not yet drawn."""
+        from nnkit.nn.graph import GraphNetwork, Step
+
+        names = [name if name == "input" else f"input.{name}" for name in self.inputs]
+        numbers = {name: number for number, name in enumerate((*names, *(node.name for node in self.nodes)))}
+        steps = [
+            Step(
+                name=node.name,
+                module=node.layer.build(*node.inputs),
+                reads=tuple(numbers[value] for value in node.reads),
+                trainable=node.node.trainable,
+                l1=node.node.l1,
+                l2=node.node.l2,
+                max_norm=node.node.max_norm,
+                kernels=node.layer.kernels,
+            )
+            for node in self.nodes
+        ]
+        return GraphNetwork(steps, list(self.inputs))
+
+    def rows(self) -> list[Row]:
+        """Return a line for each layer."""
+        return [
+            Row(
+                name=node.name,
+                type=node.layer.type_name,
+                inputs=node.reads,
+                shape=node.output,
+                parameters=sum(weight.size for weight in node.weights.values()),
+                trainable=sum(
+                    weight.size for weight in node.weights.values() if weight.trained and node.node.trainable
+                ),
+            )
+            for node in self.nodes
+        ]
+
+    def memory(self, batch_size: int) -> int:
+        """Estimate the bytes that training takes: weights, gradients, Adam's state, and each layer's values twice."""
+        parameters = sum(weight.size for weight in self.weights().values())
+        values = sum(size(node.output) for node in self.nodes) + sum(map(size, self.inputs.values()))
+        return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * values)
+
+
+def check_memory(plan: Plan, batch_size: int, available: int) -> None:
+    """Raise ``SpecError`` with the estimate where training would take more than ``available`` bytes."""
+    needed = plan.memory(batch_size)
+    if needed <= available:
+        return
+    largest = max(plan.nodes, key=lambda node: _node_bytes(node, batch_size))
+    raise SpecError(
+        [
+            Problem(
+                largest.path,
+                f"training would take about {human_bytes(needed)}, and this machine has {human_bytes(available)}; "
+                f"the largest part is the layer {largest.name}: make it or training.batch_size smaller",
+            )
+        ]
+    )
+
+
+def _node_bytes(node: PlannedNode, batch_size: int) -> int:
+    parameters = sum(weight.size for weight in node.weights.values())
+    return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * size(node.output))
+
+
+def human_bytes(count: float) -> str:
+    """Write a number of bytes as people read it: ``1.5 GiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.4g} PiB"

@@ -1,0 +1,109 @@
+"""Modules without randomness: dense, embedding, shapes, merges."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nnkit.errors import DataError
+
+Function = Callable[[Tensor], Tensor]
+
+
+def empty(*shape: int) -> nn.Parameter:
+    """Return a parameter whose values the network will fill."""
+    return nn.Parameter(torch.empty(shape))
+
+
+class Dense(nn.Module):
+    """activation(x @ kernel + bias) on the last axis: [n, ..., inputs] -> [n, ..., units]."""
+
+    def __init__(self, inputs: int, units: int, use_bias: bool, activation: Function | None) -> None:
+        super().__init__()
+        self.kernel = empty(inputs, units)
+        self.bias = empty(units) if use_bias else None
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the layer."""
+        if self.bias is None:
+            y = x @ self.kernel
+        elif x.dim() == 2:
+            y = torch.addmm(self.bias, x, self.kernel)
+        else:
+            y = x @ self.kernel + self.bias
+        return y if self.activation is None else self.activation(y)
+
+
+class Apply(nn.Module):
+    """A function of its inputs: a merge, an activation or a change of shape."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Compute the function."""
+        return self.function(*inputs)
+
+
+class PRelu(nn.Module):
+    """max(0, x) + alpha * min(0, x) with a learned alpha for each value of a row."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.alpha = empty(*shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the layer."""
+        return x.clamp(min=0) + self.alpha * x.clamp(max=0)
+
+
+class Scale(nn.Module):
+    """x times one learned number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = empty()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the layer."""
+        return x * self.factor
+
+
+class Embedding(nn.Module):
+    """A learned vector for each index: [n, ...] -> [n, ..., size]; raises ``DataError`` for an index out of range."""
+
+    def __init__(self, count: int, size: int) -> None:
+        super().__init__()
+        self.embeddings = empty(count, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Look the vectors up."""
+        index = x.long()
+        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(self.embeddings):
+            raise DataError(
+                f"an embedding of {len(self.embeddings)} vectors got indices from {int(index.min())} to "
+                f"{int(index.max())}; set input_dim to more than the largest"
+            )
+        return nn.functional.embedding(index, self.embeddings)
+
+
+def dot(axes: tuple[int, int], normalize: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the product of two tensors, summed over one axis of each (counted from 1 behind the batch)."""
+
+    def compute(a: Tensor, b: Tensor) -> Tensor:
+        if normalize:
+            a = nn.functional.normalize(a, dim=axes[0])
+            b = nn.functional.normalize(b, dim=axes[1])
+        left = a.movedim(axes[0], -1).flatten(1, -2) if a.dim() > 2 else a.unsqueeze(1)
+        right = b.movedim(axes[1], -1).flatten(1, -2) if b.dim() > 2 else b.unsqueeze(1)
+        product = left @ right.transpose(1, 2)
+        rest = [*_without(a, axes[0]), *_without(b, axes[1])]
+        return product.reshape(len(a), *(rest or [1]))
+
+    return compute
+
+
+def _without(x: Tensor, axis: int) -> list[int]:
+    return [size for number, size in enumerate(x.shape) if number not in (0, axis)]

@@ -1,0 +1,53 @@
+"""Modules that normalize, over the batch or over a row."""
+
+import torch
+from torch import Tensor, nn
+
+from nnkit.nn.basic import empty
+
+
+class BatchNorm(nn.Module):
+    """Normalizes each feature (the last axis) over the batch in training, by moving averages afterwards.
+
+    Ioffe and Szegedy, 2015. As in Keras, ``momentum`` is the share of the moving average that stays, and the moving
+    variance is of the biased kind; a batch of one row has variance 0 and gives ``beta``.
+    """
+
+    moving_mean: Tensor
+    moving_variance: Tensor
+
+    def __init__(self, features: int, momentum: float, epsilon: float, center: bool, scale: bool) -> None:
+        super().__init__()
+        self.gamma = empty(features) if scale else None
+        self.beta = empty(features) if center else None
+        self.register_buffer("moving_mean", torch.zeros(features))
+        self.register_buffer("moving_variance", torch.ones(features))
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize [n, ..., features]."""
+        if self.training:
+            variance, mean = torch.var_mean(x, dim=tuple(range(x.dim() - 1)), correction=0)
+            with torch.no_grad():
+                self.moving_mean.lerp_(mean.to(self.moving_mean), 1 - self.momentum)
+                self.moving_variance.lerp_(variance.to(self.moving_variance), 1 - self.momentum)
+        else:
+            variance, mean = self.moving_variance, self.moving_mean
+        y = (x - mean) * torch.rsqrt(variance + self.epsilon)
+        y = y if self.gamma is None else y * self.gamma
+        return y if self.beta is None else y + self.beta
+
+
+class LayerNorm(nn.Module):
+    """Normalizes the features (the last axis) of each row (Ba and others, 2016)."""
+
+    def __init__(self, features: int, epsilon: float, center: bool, scale: bool) -> None:
+        super().__init__()
+        self.gamma = empty(features) if scale else None
+        self.beta = empty(features) if center else None
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize [n, ..., features]."""
+        return nn.functional.layer_norm(x, x.shape[-1:], self.gamma, self.beta, self.epsilon)

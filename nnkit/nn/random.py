@@ -1,0 +1,82 @@
+"""Modules that draw while they train; all draws come from one generator, which the network hands them."""
+
+import torch
+from torch import Tensor, nn
+
+SELU_LIMIT = -1.7580993408473766
+"""What selu tends to far below 0: -alpha * scale."""
+
+
+class RandomModule(nn.Module):
+    """A module with draws of its own; the identity outside of training."""
+
+    generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Change ``x`` at random in training."""
+        return self.disturb(x) if self.training else x
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Return ``x`` changed at random."""
+        raise TypeError(f"{type(self).__name__} does not say how it disturbs")
+
+    def kept(self, x: Tensor, rate: float) -> Tensor:
+        """Return ones and zeros [like x], a zero with probability ``rate``."""
+        return torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
+
+    def normal(self, x: Tensor) -> Tensor:
+        """Return normal draws [like x]."""
+        return torch.empty_like(x).normal_(generator=self.generator)
+
+
+class Dropout(RandomModule):
+    """Zeroes values and scales up the others, so that the mean stays (Srivastava and others, 2014)."""
+
+    def __init__(self, rate: float, rescale: bool = True) -> None:
+        super().__init__()
+        self.rate = rate
+        self.rescale = rescale
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Zero some values."""
+        kept = self.kept(x, self.rate)
+        return x * (kept.div_(1 - self.rate) if self.rescale else kept)
+
+
+class AlphaDropout(RandomModule):
+    """Sets values to selu's limit, then shifts and scales so that mean and variance stay (Klambauer, 2017)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.scale = ((1 - rate) * (1 + rate * SELU_LIMIT**2)) ** -0.5
+        self.shift = -self.scale * SELU_LIMIT * rate
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Set some values to the limit."""
+        kept = self.kept(x, self.rate)
+        return (x * kept + SELU_LIMIT * (1 - kept)) * self.scale + self.shift
+
+
+class GaussianDropout(RandomModule):
+    """Multiplies by draws from N(1, sqrt(rate / (1 - rate))) (Srivastava and others, 2014)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.stddev = (rate / (1 - rate)) ** 0.5
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Multiply by noise."""
+        return x * (1 + self.stddev * self.normal(x))
+
+
+class GaussianNoise(RandomModule):
+    """Adds draws from N(0, stddev)."""
+
+    def __init__(self, stddev: float) -> None:
+        super().__init__()
+        self.stddev = stddev
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Add noise."""
+        return x + self.stddev * self.normal(x)
