@@ -1,0 +1,79 @@
+"""Fresh rows: which source reads a file or a stream that a run has not seen."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from nnkit.data.sources import SOURCES, Source
+from nnkit.data.sources.csv import Csv
+from nnkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from nnkit.frames.table import Raw
+
+SUFFIXES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+SUFFIXES |= {".parquet": "parquet", ".npz": "npz"}
+
+
+def open_source(
+    known: Source, origin: Path | BinaryIO | None, format_name: str | None, columns: list[str] | None, chunk_rows: int
+) -> "tuple[Iterator[Raw], str]":
+    """Return the chunks of fresh rows and what messages call them; raises ``DataError``."""
+    if origin is None:
+        return known.chunks(chunk_rows), known.title
+    if isinstance(origin, Path):
+        source = _source(known, format_name or format_of(origin), origin)
+        if columns is None:
+            return source.chunks(chunk_rows), str(origin)
+        return _named(source, origin, columns, chunk_rows), str(origin)
+    buffered = origin if hasattr(origin, "peek") else io.BufferedReader(cast(io.RawIOBase, origin))
+    source = _source(known, format_name or sniff(buffered), Path("-"))
+    return source.chunks_of(cast(BinaryIO, buffered), "standard input", chunk_rows, columns), "standard input"
+
+
+def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) -> "Iterator[Raw]":
+    from nnkit.frames.text import open_plain
+
+    with open_plain(origin) as file:
+        yield from source.chunks_of(file, str(origin), chunk_rows, columns)
+
+
+def format_of(path: Path) -> str:
+    """Return the source type that a file's name or first character means."""
+    from nnkit.frames.text import open_plain, unpacked
+
+    suffixes = [suffix for suffix in path.suffixes if suffix in SUFFIXES]
+    if suffixes:
+        return SUFFIXES[suffixes[-1]]
+    with open_plain(path) as file:
+        return sniff(unpacked(file))
+
+
+def sniff(file: object) -> str:
+    """Return jsonl where the first character that is not blank is a brace, else csv."""
+    start: bytes = file.peek(4096) if hasattr(file, "peek") else b""
+    return "jsonl" if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
+
+
+def _source(known: Source, format_name: str, path: Path) -> Source:
+    """Return a source of the format for ``path``, with the options of the run's own source where it is of that type."""
+    if format_name not in SOURCES.entries or format_name == "sklearn":
+        raise UsageError(f"--format {format_name}: expected csv or jsonl")
+    if known.type_name == format_name:
+        return known.model_copy(update={"path": path})
+    if format_name == "csv" and path.suffix == ".tsv":
+        return Csv(path=path, delimiter="\t")
+    return SOURCES.decode({"type": format_name, "path": str(path)}, context={"base": Path()})
+
+
+def row_text(part: "Raw", row: int) -> str:
+    """Return a row as text: a line of CSV, or a JSON object where its cells are not all text."""
+    cells = {name: column[row] for name, column in part.cells.items()}
+    if not all(isinstance(cell, str) for cell in cells.values()):
+        return json.dumps({name: cell for name, cell in cells.items() if cell is not None}, default=str)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="").writerow(cells.values())
+    return text.getvalue()

@@ -1,0 +1,79 @@
+"""What every source says of itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
+
+from pydantic import Field
+
+from nnkit.config.paths import SpecPath
+from nnkit.config.piece import Piece
+from nnkit.config.registry import Registry
+from nnkit.errors import DataError
+from nnkit.files import sha256_file
+
+if TYPE_CHECKING:
+    from nnkit.frames.kinds import Spelling
+    from nnkit.frames.table import Raw
+
+CHUNK_ROWS = 8192
+
+
+class Source(Piece):
+    """Where rows come from."""
+
+    def chunks(self, chunk_rows: int = CHUNK_ROWS) -> "Iterator[Raw]":
+        """Yield the rows in parts of at most ``chunk_rows``, one at least; raises ``DataError``."""
+        raise TypeError(f"{type(self).__name__} does not say how it reads")
+
+    def chunks_of(
+        self, file: BinaryIO, name: str, chunk_rows: int = CHUNK_ROWS, columns: list[str] | None = None
+    ) -> "Iterator[Raw]":
+        """Yield the rows of an open file that is written as this source's; raises ``DataError``."""
+        raise DataError(
+            f"{name}: a {self.type_name} source cannot be read from a stream; give a CSV or JSON Lines file"
+        )
+
+    def spelling(self) -> "Spelling":
+        """Return how numbers and missing cells are written."""
+        from nnkit.frames.kinds import Spelling
+
+        return Spelling()
+
+    @property
+    def title(self) -> str:
+        """What messages call the source."""
+        return self.type_name
+
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of each file that the source reads."""
+        return {}
+
+
+SOURCES = Registry("sources", "source", Source, home="nnkit.data.sources")
+SourceChoice: TypeAlias = Annotated[Source, SOURCES]
+
+
+class FileSource(Source):
+    """A source that is one file."""
+
+    path: SpecPath = Field(description="The file, relative to the spec.")
+
+    @property
+    def title(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    def chunks(self, chunk_rows: int = CHUNK_ROWS) -> "Iterator[Raw]":
+        """Yield the file's rows."""
+        from nnkit.frames.text import open_plain
+
+        with open_plain(Path(self.path)) as file:
+            yield from self.chunks_of(file, self.title, chunk_rows)
+
+    def hashes(self) -> dict[str, str]:
+        """Return the file's hash."""
+        try:
+            return {self.title: sha256_file(Path(self.path))}
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error

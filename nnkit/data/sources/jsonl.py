@@ -1,0 +1,61 @@
+"""JSON Lines: an object a line."""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, FileSource
+
+if TYPE_CHECKING:
+    from nnkit.frames.table import Raw
+
+
+@SOURCES.register("jsonl")
+class JsonLines(FileSource):
+    """Reads JSON Lines: a JSON object a line, whose values are numbers, text, true, false or null.
+
+    Columns are the keys of all objects; an object that lacks one has a missing value there.
+    """
+
+    def chunks_of(
+        self, file: BinaryIO, name: str, chunk_rows: int = CHUNK_ROWS, columns: list[str] | None = None
+    ) -> "Iterator[Raw]":
+        """Yield the rows of an open file."""
+        from nnkit.frames.text import text_lines, unpacked
+
+        lines = ((number, line) for number, line in enumerate(text_lines(unpacked(file), "utf-8", name), 1))
+        filled = ((number, line) for number, line in lines if line.strip())
+        first = True
+        while (part := list(islice(filled, chunk_rows))) or first:
+            first = False
+            yield parse_objects(part)
+
+
+def parse_objects(part: list[tuple[int, str]]) -> "Raw":
+    """Return the objects of numbered lines as columns; lines that are no objects become bad rows."""
+    from nnkit.frames.table import BadRow, Raw
+
+    objects: list[dict[str, Any]] = []
+    lines: list[int] = []
+    bad: list[BadRow] = []
+    for number, line in part:
+        try:
+            value = json.loads(line, object_pairs_hook=_without_doubles)
+        except (ValueError, RecursionError) as error:
+            bad.append(BadRow(number, f"not JSON ({error})", line.rstrip("\r\n")))
+            continue
+        if isinstance(value, dict):
+            objects.append(value)
+            lines.append(number)
+        else:
+            bad.append(BadRow(number, "expected a JSON object", line.rstrip("\r\n")))
+    names = dict.fromkeys(name for value in objects for name in value)
+    return Raw({name: [value.get(name) for value in objects] for name in names}, lines, bad)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key comes twice")
+    return value

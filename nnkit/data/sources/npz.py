@@ -1,0 +1,68 @@
+"""Numpy archives, never with pickled objects."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, FileSource
+from nnkit.errors import DataError
+
+if TYPE_CHECKING:
+    from nnkit.frames.table import Raw
+
+SIZE_LIMIT = 16 * 2**30
+
+
+@SOURCES.register("npz")
+class Npz(FileSource):
+    """Reads the arrays of a numpy archive as columns, a row for each entry of their first axis.
+
+    An array with more axes is one column whose cells are arrays. Archives with pickled objects are refused.
+    """
+
+    arrays: list[str] | None = Field(default=None, min_length=1, description="Arrays to read; default: all.")
+
+    def chunks(self, chunk_rows: int = CHUNK_ROWS) -> "Iterator[Raw]":
+        """Yield the rows."""
+        from nnkit.frames.table import Raw, in_chunks
+
+        arrays = self._load()
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise DataError(f"{self.path}: the arrays have different numbers of rows: {listed}")
+        rows = next(iter(lengths.values()), 0)
+        return in_chunks(
+            Raw({name: _cells(array) for name, array in arrays.items()}, list(range(1, rows + 1))), chunk_rows
+        )
+
+    def _load(self) -> dict[str, Any]:
+        import numpy as np
+
+        from nnkit.frames.text import open_plain
+
+        try:
+            with open_plain(Path(self.path)) as file:
+                self._check_size(zipfile.ZipFile(file))
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as archive:
+                    arrays = {name: archive[name] for name in self.arrays or archive.files}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            raise DataError(f"{self.path}: not a numpy archive of plain arrays ({error})") from error
+        scalars = [name for name, array in arrays.items() if array.ndim == 0]
+        if scalars:
+            raise DataError(f"{self.path}: {', '.join(scalars)} have no rows; leave them out by `arrays`")
+        return arrays
+
+    def _check_size(self, archive: zipfile.ZipFile) -> None:
+        size = sum(member.file_size for member in archive.infolist())
+        if size > SIZE_LIMIT:
+            raise DataError(f"{self.path}: unpacks to {size} bytes, more than the {SIZE_LIMIT} that are read")
+
+
+def _cells(array: Any) -> Any:
+    """Return an array's rows as cells: numbers stay an array, text becomes a list."""
+    return array if array.dtype.kind in "fiu" else array.tolist()

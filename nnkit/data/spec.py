@@ -1,0 +1,54 @@
+"""The spec's `data`: where rows come from and what becomes of them."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field
+
+from nnkit.config.piece import Options
+from nnkit.data.sources import SourceChoice
+from nnkit.data.split import Split
+from nnkit.data.transforms import TransformChoice
+from nnkit.data.transforms.base import OnUnseen
+
+
+def _as_label(value: object) -> object:
+    """Take the class 1 for the class "1": classes are text."""
+    from nnkit.frames.kinds import as_text
+
+    return as_text(value) or value
+
+
+Label: TypeAlias = Annotated[str, BeforeValidator(_as_label)]
+
+
+class Data(Options):
+    """What the model learns from."""
+
+    source: SourceChoice = Field(description="Where rows come from.")
+    target: str | list[str] = Field(description="The column to predict, or several.")
+    positive: Label | None = Field(
+        default=None, description="Of two classes, the one that counts as positive; default: the second in order."
+    )
+    drop: list[str] = Field(default=[], description="Columns that are not used.")
+    types: dict[str, Literal["number", "category", "boolean"]] = Field(
+        default={}, description="Kinds of columns, where looking at the cells would not tell or tell wrong."
+    )
+    weight: str | None = Field(default=None, description="Column of row weights: factors on the loss and in metrics.")
+    split: Split = Field(default=Split(), description="Which rows train, validate and test.")
+    transforms: list[TransformChoice] = Field(
+        default=[], description="Changes of the columns, one after the other, learned from training rows."
+    )
+    inputs: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], list[str]] | None = Field(
+        default=None, min_length=1, description="Named inputs and their columns, which layers read as `input.NAME`."
+    )
+    target_transform: Literal["standard_scale", "min_max_scale", "log"] | None = Field(
+        default=None, description="Change of the target of a regression while training; undone in all that is reported."
+    )
+    on_unseen: OnUnseen = Field(
+        default="ignore", description="What a category means that no training row has: an error, or all zeros."
+    )
+
+    @property
+    def targets(self) -> list[str]:
+        """The target columns."""
+        return [self.target] if isinstance(self.target, str) else list(self.target)

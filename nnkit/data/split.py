@@ -1,0 +1,183 @@
+"""Splits: which rows train, which validate, which test."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from nnkit.config.piece import Options
+from nnkit.data.sources import SourceChoice
+from nnkit.errors import DataError
+from nnkit.seeds import generator
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Rows = NDArray[np.int64]
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Split(Options):
+    """How rows are divided into training, validation and test rows.
+
+    Fractions are of all rows. Rows are drawn by chance unless `order` or `column` says otherwise.
+    """
+
+    test: Fraction | SourceChoice | None = Field(default=None, description="Share of the rows, or a source of its own.")
+    validation: Fraction | SourceChoice | None = Field(
+        default=None, description="Share of the rows, or a source of its own."
+    )
+    stratify: bool = Field(default=False, description="Give each part the same shares of the target's classes.")
+    group: str | None = Field(default=None, description="Column whose equal values stay together in one part.")
+    order: str | bool = Field(
+        default=False, description="Column to sort by, or true for the file's order: the last rows test, none is drawn."
+    )
+    column: str | None = Field(default=None, description="Column that says train, validation or test.")
+    folds: int | None = Field(
+        default=None, ge=2, le=1000, description="Number of parts that each are the test rows of a training of its own."
+    )
+    seed: int | None = Field(default=None, ge=0, description="Draws the parts; default: the experiment's seed.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [name for name in ("stratify", "group", "order", "column") if getattr(self, name)]
+        if len(ways) > 1:
+            raise ValueError(f"choose one of {' and '.join(ways)}: they divide the rows in different ways")
+        if self.folds and (self.test is not None or self.order or self.column):
+            raise ValueError("folds are the test rows in turn; leave out test, order and column")
+        if self.column and not (self.test is None and self.validation is None):
+            raise ValueError("column says which rows test and validate; leave out test and validation")
+        if self.share_of("test") + self.share_of("validation") >= 1:
+            raise ValueError("test and validation take all rows; expected a sum under 1")
+        return self
+
+    def share_of(self, part: str) -> float:
+        """Return the fraction of the rows that a part takes."""
+        value = getattr(self, part)
+        return value if isinstance(value, float | int) else 0.0
+
+    @property
+    def uses(self) -> list[str]:
+        """Columns that only divide the rows; they are no features."""
+        return [name for name in (self.group, self.column, self.order) if isinstance(name, str)]
+
+
+class Divider:
+    """Divides the rows of a table as a split says.
+
+    ``labels`` [n] are the target's classes (for stratify), ``keys`` [n] the cells of the split's column.
+    """
+
+    def __init__(self, split: Split, rows: int, seed: int, labels: "NDArray[Any] | None", keys: "list[Any] | None"):
+        self._split = split
+        self._rows = rows
+        self._labels = labels if split.stratify else None
+        self._keys = keys
+        self._draw = generator(seed if split.seed is None else split.seed, "split")
+
+    def parts(self) -> "dict[str, Rows]":
+        """Return the row numbers of train, validation and test, each in ascending order; empty parts are left out."""
+        split = self._split
+        if split.column:
+            return self._by_column()
+        return self._finish(
+            self._divided(self._ordered(), {part: split.share_of(part) for part in ("test", "validation")})
+        )
+
+    def folds(self) -> "Iterator[dict[str, Rows]]":
+        """Yield the parts of each fold; validation rows are drawn from what does not test."""
+        import numpy as np
+
+        assert self._split.folds is not None  # noqa: S101 - the caller looked
+        count = self._split.folds
+        units = self._ordered()
+        if len(units) < count:
+            raise DataError(f"{count} folds need {count} rows or groups, and there are {len(units)}")
+        dealt = self._dealt(units, count)
+        share = self._split.share_of("validation")
+        for number in range(count):
+            rest = [unit for index, fold in enumerate(dealt) if index != number for unit in fold]
+            rest = [rest[index] for index in self._draw.permutation(len(rest)).tolist()]
+            parts = self._divided(rest, {"validation": share})
+            yield self._finish(parts | {"test": np.concatenate(dealt[number])})
+
+    def _ordered(self) -> "list[Rows]":
+        """Return units of rows that stay together, in the order in which parts take them: the first ones test."""
+        import numpy as np
+
+        rows = np.arange(self._rows)
+        if self._split.order:
+            keys = self._keys
+            order = rows if keys is None else np.array(sorted(rows.tolist(), key=keys.__getitem__), dtype=np.int64)
+            return list(order[::-1, None])
+        if self._keys is not None:
+            groups: dict[Any, list[int]] = {}
+            for row, group in enumerate(self._keys):
+                groups.setdefault(group, []).append(row)
+            units = [np.array(members) for members in groups.values()]
+            return [units[index] for index in self._draw.permutation(len(units)).tolist()]
+        return list(self._draw.permutation(rows)[:, None])
+
+    def _divided(self, units: "list[Rows]", shares: dict[str, float]) -> "dict[str, Rows]":
+        """Deal units to parts until each has its share of all rows; train takes the rest."""
+        import numpy as np
+
+        parts: dict[str, list[Rows]] = {name: [] for name in shares}
+        rest: list[Rows] = []
+        for stratum in self._strata(units):
+            wanted = self._wanted(stratum, shares)
+            taken = 0
+            for name, count in wanted.items():
+                size = 0
+                while size < count and taken < len(stratum):
+                    parts[name].append(stratum[taken])
+                    size += len(stratum[taken])
+                    taken += 1
+            rest += stratum[taken:]
+        empty = np.array([], dtype=np.int64)
+        return {
+            name: np.concatenate(members) if members else empty for name, members in {"train": rest, **parts}.items()
+        }
+
+    def _wanted(self, stratum: "list[Rows]", shares: dict[str, float]) -> dict[str, int]:
+        total = self._rows if self._labels is None else sum(map(len, stratum))
+        return {name: round(share * total) for name, share in shares.items()}
+
+    def _strata(self, units: "list[Rows]") -> "list[list[Rows]]":
+        """Return the units by class, or all as one stratum."""
+        if self._labels is None:
+            return [units]
+        strata: dict[Any, list[Rows]] = {}
+        for unit in units:
+            strata.setdefault(self._labels[unit[0]], []).append(unit)
+        single = [str(label) for label, members in strata.items() if len(members) < 2]
+        if single:
+            raise DataError(f"stratify needs two rows of each class; {', '.join(single)} has one: leave stratify out")
+        return [strata[label] for label in sorted(strata)]
+
+    def _dealt(self, units: "list[Rows]", count: int) -> "list[list[Rows]]":
+        """Deal units to folds like cards, class by class."""
+        folds: list[list[Rows]] = [[] for _ in range(count)]
+        for number, unit in enumerate(unit for stratum in self._strata(units) for unit in stratum):
+            folds[number % count].append(unit)
+        return folds
+
+    def _by_column(self) -> "dict[str, Rows]":
+        import numpy as np
+
+        names = np.array([str(key) for key in self._keys or []], dtype=object)
+        strange = sorted(set(names.tolist()) - {"train", "validation", "test"})
+        if strange:
+            raise DataError(
+                f"the column {self._split.column} says {', '.join(strange[:5])}; expected train, validation or test"
+            )
+        return self._finish({name: np.flatnonzero(names == name) for name in ("train", "validation", "test")})
+
+    def _finish(self, parts: "dict[str, Rows]") -> "dict[str, Rows]":
+        import numpy as np
+
+        if not len(parts["train"]):
+            raise DataError(f"no row is left for training: the split takes all {self._rows}")
+        return {name: np.sort(rows) for name, rows in parts.items() if len(rows)}

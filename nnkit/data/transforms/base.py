@@ -1,0 +1,95 @@
+"""What every transform says of itself."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from nnkit.config.piece import Options, Piece
+from nnkit.config.registry import Registry
+from nnkit.config.spelling import nearest
+from nnkit.errors import Path, Problem, SpecError
+
+if TYPE_CHECKING:
+    from nnkit.frames.table import Column, Frame
+
+OnUnseen: TypeAlias = Literal["error", "ignore"]
+
+
+@dataclass
+class Notes:
+    """What applying transforms to some rows has come across."""
+
+    on_unseen: OnUnseen
+    unseen: Counter[str] = field(default_factory=Counter)
+    """Cells by column whose category no training row has."""
+    refused: dict[int, str] = field(default_factory=dict)
+    """Rows that cannot be used, and why."""
+
+
+class State(Options):
+    """What a transform has learned of one column."""
+
+
+class Transform(Piece):
+    """A change of columns, learned from training rows."""
+
+    state: ClassVar[type[State]] = State
+    text_too: ClassVar[bool] = False
+    """Whether the transform takes columns of text."""
+    consumes_text: ClassVar[bool] = False
+    """Whether columns of text are numbers afterwards, or gone."""
+
+    columns: list[str] | None = Field(
+        default=None, min_length=1, description="Columns to change; default: all columns of numbers."
+    )
+
+    def fit(self, frame: "Frame", path: Path) -> dict[str, State]:
+        """Return what is learned of each column, by its name; raises ``SpecError`` for columns that are not there."""
+        return {name: self.fit_column(frame[name], (*path, name)) for name in self.chosen(frame, path)}
+
+    def chosen(self, frame: "Frame", path: Path) -> list[str]:
+        """Return the names of the columns that the transform changes."""
+        if self.columns is None:
+            return [name for name, column in frame.items() if not column.is_text and column.values.ndim == 1]
+        names = matching(frame, self.columns, (*path, "columns"))
+        texts = [name for name in names if frame[name].is_text]
+        if texts and not self.text_too:
+            message = f"{self.type_name} is for numbers; {', '.join(texts)} hold text: encode them first, as by one_hot"
+            raise SpecError([Problem((*path, "columns"), message)])
+        return names
+
+    def fit_column(self, column: "Column", path: Path) -> State:
+        """Return what is learned of one column of the training rows."""
+        return State()
+
+    def apply(self, frame: "Frame", states: Mapping[str, State], notes: Notes) -> "Frame":
+        """Return the columns after the change; columns that ``frame`` lacks are passed over."""
+        result: Frame = {}
+        for name, column in frame.items():
+            result |= self.apply_column(name, column, states[name], notes) if name in states else {name: column}
+        return result
+
+    def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
+        """Return what becomes of one column."""
+        raise TypeError(f"{type(self).__name__} does not say what it does")
+
+
+TRANSFORMS = Registry("transforms", "transform", Transform, home="nnkit.data.transforms")
+TransformChoice: TypeAlias = Annotated[Transform, TRANSFORMS]
+
+
+def matching(frame: "Frame", wanted: Sequence[str], path: Path) -> list[str]:
+    """Return the columns that names mean: those of the name, and those made from the source's column of the name."""
+    sources = {column.source for column in frame.values()}
+    known = [*frame, *(source for source in sources if source not in frame)]
+    unknown = [
+        Problem((*path, index), f"there is no column {name!r}{nearest(name, known)} There are: {', '.join(frame)}")
+        for index, name in enumerate(wanted)
+        if name not in frame and name not in sources
+    ]
+    if unknown:
+        raise SpecError(unknown)
+    return [name for name, column in frame.items() if name in wanted or column.source in wanted]

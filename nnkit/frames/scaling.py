@@ -1,0 +1,40 @@
+"""The arithmetic of transforms on one column of numbers, NaN where a value is missing."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def standard(values: Floats) -> tuple[float, float]:
+    """Return mean and standard deviation (n in the denominator, as in scikit-learn); 1 for a constant column."""
+    deviation = float(np.nanstd(values))
+    return float(np.nanmean(values)), deviation if deviation > 0 else 1.0
+
+
+def min_max(values: Floats) -> tuple[float, float]:
+    """Return minimum and range; a range of 1 for a constant column."""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return low, high - low if high > low else 1.0
+
+
+def robust(values: Floats, low: float, high: float) -> tuple[float, float]:
+    """Return the median and the distance between two percentiles; 1 where they are the same."""
+    bottom, top = np.nanpercentile(values, [low, high])
+    return float(np.nanmedian(values)), float(top - bottom) if top > bottom else 1.0
+
+
+def codes(values: NDArray[Any], categories: Sequence[str]) -> NDArray[np.int64]:
+    """Return the place of each text in ``categories``; -1 for one that is not there, -2 for a missing one."""
+    index: dict[str | None, int] = {category: number for number, category in enumerate(categories)}
+    index[None] = -2
+    return np.fromiter((index.get(value, -1) for value in values), np.int64, len(values))
+
+
+def bucket(text: str, buckets: int) -> int:
+    """Return the bucket of a text by BLAKE2b, the same in every process and on every machine."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") % buckets

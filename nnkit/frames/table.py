@@ -1,0 +1,91 @@
+"""Tables: raw cells as a file has them, and typed columns."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Cells: TypeAlias = Any
+"""Raw cells of a column: a list of text or JSON values, or an array [n, ...] that has a type already."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that is not like the others: its line in the file (from 1), what is wrong, and its text."""
+
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass
+class Raw:
+    """Some rows of a source: raw cells by column, the line of each row, and the rows that could not be read."""
+
+    cells: dict[str, Cells]
+    lines: list[int]
+    bad: list[BadRow] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A typed column: float64 [n] with NaN where missing, object [n] of text with None, or an array [n, ...]."""
+
+    values: NDArray[Any]
+    source: str
+    """The column of the source that the values come from."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the cells are text."""
+        return self.values.dtype == object
+
+    def take(self, rows: NDArray[np.int64]) -> "Column":
+        """Return some rows, in the order of ``rows``."""
+        return Column(self.values[rows], self.source)
+
+
+Frame: TypeAlias = dict[str, Column]
+"""Typed columns by name, all of one length."""
+
+
+def take(frame: Mapping[str, Column], rows: NDArray[np.int64]) -> Frame:
+    """Return some rows of a frame, in the order of ``rows``."""
+    return {name: column.take(rows) for name, column in frame.items()}
+
+
+def join(parts: Iterable[Raw]) -> Raw:
+    """Put the parts of a source together."""
+    whole, pieces = Raw({}, []), []
+    for part in parts:
+        pieces.append(part)
+        whole.lines += part.lines
+        whole.bad += part.bad
+    names = dict.fromkeys(name for piece in pieces for name in piece.cells)
+    whole.cells = {name: _concatenate([_cells(piece, name) for piece in pieces]) for name in names}
+    return whole
+
+
+def _cells(part: Raw, name: str) -> Cells:
+    """Return a column of a part; one that no row of the part has is missing throughout."""
+    return part.cells.get(name, [None] * len(part))
+
+
+def _concatenate(pieces: list[Cells]) -> Cells:
+    if isinstance(pieces[0], np.ndarray):
+        return np.concatenate(pieces)
+    return [cell for piece in pieces for cell in piece]
+
+
+def in_chunks(raw: Raw, rows: int) -> Iterator[Raw]:
+    """Cut rows that are in memory into parts of at most ``rows``; nothing comes of an empty table but its columns."""
+    for start in range(0, max(len(raw), 1), rows):
+        part = slice(start, start + rows)
+        yield Raw(
+            {name: cells[part] for name, cells in raw.cells.items()}, raw.lines[part], raw.bad if start == 0 else []
+        )
