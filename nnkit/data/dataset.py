@@ -77,7 +77,7 @@ def incomplete(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[in
     for name in dict.fromkeys(column for columns in features.values() for column in columns):
         values = frame[name].values
         finite = np.isfinite(values.astype(np.float32, copy=False) if values.ndim > 1 else _narrow(values))
-        for row in np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist():
+        for row in np.flatnonzero(~finite.all(axis=tuple(range(1, values.ndim)))).tolist():
             found.setdefault(row, {})[frame[name].source] = None
     return {row: f"{', '.join(sources)} missing" for row, sources in found.items()}
 

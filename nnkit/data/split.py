@@ -96,10 +96,10 @@ class Divider:
         if len(units) < count:
             raise DataError(f"{count} folds need {count} rows or groups, and there are {len(units)}")
         dealt = self._dealt(units, count)
-        share = self._split.share_of("validation")
         for number in range(count):
             rest = [unit for index, fold in enumerate(dealt) if index != number for unit in fold]
             rest = [rest[index] for index in self._draw.permutation(len(rest)).tolist()]
+            share = self._split.share_of("validation") * self._rows / sum(map(len, rest))
             parts = self._divided(rest, {"validation": share})
             yield self._finish(parts | {"test": np.concatenate(dealt[number])})
 
@@ -127,7 +127,7 @@ class Divider:
         parts: dict[str, list[Rows]] = {name: [] for name in shares}
         rest: list[Rows] = []
         for stratum in self._strata(units):
-            wanted = self._wanted(stratum, shares)
+            wanted = {name: round(share * sum(map(len, stratum))) for name, share in shares.items()}
             taken = 0
             for name, count in wanted.items():
                 size = 0
@@ -140,10 +140,6 @@ class Divider:
         return {
             name: np.concatenate(members) if members else empty for name, members in {"train": rest, **parts}.items()
         }
-
-    def _wanted(self, stratum: "list[Rows]", shares: dict[str, float]) -> dict[str, int]:
-        total = self._rows if self._labels is None else sum(map(len, stratum))
-        return {name: round(share * total) for name, share in shares.items()}
 
     def _strata(self, units: "list[Rows]") -> "list[list[Rows]]":
         """Return the units by class, or all as one stratum."""

@@ -102,7 +102,8 @@ def _from_array(cells: NDArray[Any], kind: Kind) -> Typed:
 
 
 def _numbers(cells: Sequence[Any], spelling: Spelling) -> Typed:
-    if spelling.decimal == "." and not spelling.thousands:
+    own = spelling.missing is not None and any(cell in spelling.missing for cell in cells if isinstance(cell, str))
+    if spelling.decimal == "." and not spelling.thousands and not own:
         try:
             values = np.fromiter(map(float, cells), np.float64, len(cells))
         except (ValueError, TypeError, OverflowError):

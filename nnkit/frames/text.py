@@ -5,10 +5,12 @@ import codecs
 import csv
 import gzip
 import io
+import json
 import os
 import stat
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -84,6 +86,9 @@ def text_lines(file: BinaryIO, encoding: str, name: str) -> Iterator[str]:
         raise DataError(f"{name}:{number + 1}: not {encoding} text ({error}); set the source's encoding") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name}:{number + 1}: cannot be read on: {error}; the file is cut short or damaged") from error
+    finally:
+        with suppress(ValueError):  # The file may be closed by whoever opened it.
+            wrapper.detach()
 
 
 def _refuse_utf16(file: BinaryIO, encoding: str, name: str) -> None:
@@ -151,6 +156,11 @@ def header_of(rows: Iterator[tuple[int, list[str]]], dialect: Dialect, name: str
     line, header = next(rows, (1, []))
     if not header:
         raise DataError(f"{name}: empty; expected a line with the names of the columns")
+    other = next((mark for mark in "\t;|" if len(header) == 1 and mark in header[0]), None)
+    if other:
+        raise DataError(
+            f"{name}:{line}: one column, {header[0]!r:.80}; set the source's delimiter: {json.dumps(other)}"
+        )
     if dialect.columns is not None:
         if len(dialect.columns) != len(header):
             raise DataError(f"{name}:{line}: {len(header)} columns, and `columns` names {len(dialect.columns)}")
