@@ -1,12 +1,18 @@
-"""Activations: functions of a layer's values, without weights."""
+"""Activations: functions of a layer's values, without weights.
 
+Those of Keras 3 that keep the shape; its `glu` halves the last axis, so it is a layer. Left out are its sparse_plus,
+sparse_sigmoid and sparsemax, which torch lacks.
+"""
+
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
+from nnkit.shapes import Shape, place, show
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +34,10 @@ class Activation(Piece):
         options = self.model_dump()
         return (lambda x: function(x, **options)) if options else function
 
+    def misfit(self, shape: Shape) -> str | None:
+        """Return why the function cannot act on values of ``shape``, or None where it can."""
+        return None
+
 
 ACTIVATIONS = Registry("activations", "activation", Activation, home="nnkit.activations")
 ActivationChoice: TypeAlias = Annotated[Activation, ACTIVATIONS]
@@ -44,9 +54,26 @@ class Linear(Activation):
 
 @ACTIVATIONS.register("relu")
 class Relu(Activation):
-    """max(0, x): what is negative becomes 0 (Nair and Hinton, 2010)."""
+    """max(0, x): what is negative becomes 0 (Nair and Hinton, 2010).
 
-    torch_name = "relu"
+    The options are Keras': `max_value` from there on, x from `threshold` on, and
+    `negative_slope * (x - threshold)` below.
+    """
+
+    negative_slope: float = Field(default=0.0, ge=0, description="Slope below the threshold.")
+    max_value: float | None = Field(default=None, ge=0, description="Largest value that comes out.")
+    threshold: float = Field(default=0.0, ge=0, description="Where values begin to pass.")
+
+    def build(self) -> "Function":
+        """Return torch's relu, or the same with a slope, a largest value and a threshold."""
+        import torch
+        from torch.nn import functional
+
+        if self == Relu():
+            return functional.relu
+        slope, start = self.negative_slope, self.threshold
+        most = math.inf if self.max_value is None else self.max_value
+        return lambda x: torch.where(x >= start, x.clamp(max=most), slope * (x - start))
 
 
 @ACTIVATIONS.register("relu6")
@@ -224,23 +251,53 @@ class Exponential(Activation):
         return torch.exp
 
 
-@ACTIVATIONS.register("softmax")
-class Softmax(Activation):
-    """exp(x) divided by its sum over the last axis: probabilities of classes."""
+@ACTIVATIONS.register("squareplus")
+class Squareplus(Activation):
+    """(x + sqrt(x^2 + b)) / 2: a smooth relu without exponentials (Barron, 2021)."""
+
+    b: float = Field(default=4.0, ge=0, description="Width of the bend; 0 gives relu.")
 
     def build(self) -> "Function":
-        """Return softmax over the last axis."""
+        """Return the formula."""
+        b = self.b
+        return lambda x: (x + (x.square() + b).sqrt()) / 2
+
+
+class AlongAxis(Activation):
+    """An activation that looks at all values along an axis."""
+
+    axis: int = Field(default=-1, description="The axis: 1 is the first behind the batch, -1 the last.")
+
+    @field_validator("axis")
+    @classmethod
+    def _not_the_batch(cls, axis: int) -> int:
+        if axis == 0:
+            raise ValueError("the axis 0 is the batch's; expected 1 for the first behind it, or -1 for the last")
+        return axis
+
+    def misfit(self, shape: Shape) -> str | None:
+        """Return that there is no such axis in ``shape``."""
+        if place(self.axis, shape) is not None:
+            return None
+        return f"{self.type_name} has no axis {self.axis} in {show(shape)}; -1 is the last"
+
+    def build(self) -> "Function":
+        """Return torch's function along the axis."""
         from torch.nn import functional
 
-        return lambda x: functional.softmax(x, dim=-1)
+        function, axis = getattr(functional, self.torch_name), self.axis
+        return lambda x: function(x, dim=axis)
+
+
+@ACTIVATIONS.register("softmax")
+class Softmax(AlongAxis):
+    """exp(x) divided by its sum along an axis: probabilities of classes."""
+
+    torch_name = "softmax"
 
 
 @ACTIVATIONS.register("log_softmax")
-class LogSoftmax(Activation):
-    """The logarithm of the softmax over the last axis, computed without overflow."""
+class LogSoftmax(AlongAxis):
+    """The logarithm of the softmax along an axis, computed without overflow."""
 
-    def build(self) -> "Function":
-        """Return log-softmax over the last axis."""
-        from torch.nn import functional
-
-        return lambda x: functional.log_softmax(x, dim=-1)
+    torch_name = "log_softmax"

@@ -1,9 +1,9 @@
 """Initializers: how weights are drawn before training, by the formulas of Keras 3."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
@@ -89,12 +89,18 @@ class Constant(Initializer):
 class Uniform(Initializer):
     """Draws evenly between two numbers: Keras' RandomUniform, U(-0.05, 0.05) by default."""
 
-    low: float = Field(default=-0.05, description="Smallest value.")
-    high: float = Field(default=0.05, description="Largest value.")
+    minval: float = Field(default=-0.05, description="Smallest value.")
+    maxval: float = Field(default=0.05, description="Largest value.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.minval > self.maxval:
+            raise ValueError(f"minval is {self.minval} and maxval {self.maxval}; expected minval to be the smaller")
+        return self
 
     def sample(self, shape: tuple[int, ...], fan_in: int, fan_out: int, generator: "np.random.Generator") -> "Array":
-        """Draw from U(low, high)."""
-        return _uniform(shape, self.low, self.high, generator)
+        """Draw from U(minval, maxval)."""
+        return _uniform(shape, self.minval, self.maxval, generator)
 
 
 @INITIALIZERS.register("normal")

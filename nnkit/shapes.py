@@ -12,6 +12,15 @@ def size(shape: Shape) -> int:
     return math.prod(1 if axis is None else axis for axis in shape)
 
 
+def place(axis: int, shape: Shape) -> int | None:
+    """Return where ``axis`` is in ``shape``, counted as users do: 1 is the first behind the batch, -1 the last.
+
+    None where there is no such axis; 0 would be the batch's.
+    """
+    index = axis - 1 if axis > 0 else axis + len(shape)
+    return index if axis and 0 <= index < len(shape) else None
+
+
 def show(shape: Shape) -> str:
     """Write ``shape`` as people read it: ``8 x 8 x 1``, ``? x 32``, or ``scalar``."""
     return " x ".join("?" if axis is None else str(axis) for axis in shape) or "scalar"

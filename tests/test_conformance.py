@@ -45,7 +45,8 @@ def test_defaults_round_trip(family: str, name: str) -> None:
 
 
 def _required(kind: Any) -> dict[str, Any]:
-    from nnkit.config.reference import _sample, schema_of
+    from nnkit.config.mistakes import schema_of
+    from nnkit.config.reference import _sample
 
     properties = schema_of(kind)["properties"]
     needed = [name for name, field in kind.model_fields.items() if field.is_required()]

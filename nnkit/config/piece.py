@@ -1,14 +1,25 @@
 """Pieces: the typed, documented option sets that a spec chooses from by ``type``."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 
 
 class Options(BaseModel):
     """A mapping of the spec: typed options, nothing unknown, nothing converted in silence."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _say_in_words(cls, value: object, decode: ModelWrapValidatorHandler[Self]) -> Self:
+        """Put mistakes into the words of the spec; only here is it known which options there are."""
+        try:
+            return decode(value)
+        except ValidationError as error:
+            from nnkit.config.mistakes import in_words
+
+            raise in_words(error, cls, value) from None
 
 
 class Piece(Options):

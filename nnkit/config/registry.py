@@ -1,6 +1,5 @@
 """Registries: a family of pieces by name, and how a spec's value becomes one of them."""
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -8,9 +7,12 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import core_schema
 
+from nnkit.config.mistakes import mistake
 from nnkit.config.piece import Piece
+from nnkit.config.spelling import nearest
+from nnkit.config.words import FAMILY, KEY, found, short
 
 P = TypeVar("P", bound=Piece)
 C = TypeVar("C", bound=Piece)
@@ -27,6 +29,7 @@ class Registry(Generic[P]):
     def __init__(self, family: str, noun: str, base: type[P], home: str) -> None:
         self.family = family
         self.noun = noun
+        self.words = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
         self.base = base
         self.home = home
         self._entries: dict[str, type[P]] = {}
@@ -36,15 +39,18 @@ class Registry(Generic[P]):
         """Return the decorator that puts a class into the family under ``name``; a taken name raises ``ValueError``."""
 
         def add(piece: type[C]) -> type[C]:
-            if name in self._entries:
-                raise ValueError(f"{self.family}: the name {name!r} is taken by {self._entries[name].__qualname__}")
-            if not issubclass(piece, self.base):
-                raise TypeError(f"{self.family}: {piece.__qualname__} is not a {self.base.__qualname__}")
+            self._entries[name] = self._accepted(name, piece)
             piece.type_name = name
-            self._entries[name] = piece
             return piece
 
         return add
+
+    def _accepted(self, name: str, piece: type[Piece]) -> type[P]:
+        if name in self._entries:
+            raise ValueError(f"{self.family}: the name {name!r} is taken by {self._entries[name].__qualname__}")
+        if not issubclass(piece, self.base):
+            raise TypeError(f"{self.family}: {piece.__qualname__} is not a {self.base.__qualname__}")
+        return piece
 
     @property
     def entries(self) -> Mapping[str, type[P]]:
@@ -68,24 +74,22 @@ class Registry(Generic[P]):
         if isinstance(value, str):
             return self._find(value, ()).model_validate({}, context=context)
         if not isinstance(value, Mapping):
-            raise self._mistake((), value, f"expected a {self.noun}: a name, or a mapping with 'type'")
+            raise self._mistake(
+                (), value, f"expected {self.words}: a name, or a mapping with 'type'; found {found(value)}"
+            )
         if "type" not in value:
-            raise self._mistake((), value, f"a {self.noun} needs 'type', one of: {', '.join(self.entries)}")
+            raise self._mistake((), value, f"{self.words} needs 'type', one of: {', '.join(self.entries)}")
         options = {key: option for key, option in value.items() if key != "type"}
         return self._find(value["type"], ("type",)).model_validate(options, context=context)
 
     def _find(self, name: object, loc: tuple[str, ...]) -> type[P]:
         if isinstance(name, str) and name in self.entries:
             return self.entries[name]
-        near = difflib.get_close_matches(str(name), self.entries, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        choices = ", ".join(self.entries)
-        raise self._mistake(loc, name, f"unknown {self.noun} {name!r}{hint} The {self.family}: {choices}")
+        hint, choices = nearest(str(name), self.entries), ", ".join(self.entries)
+        raise self._mistake(loc, name, f"unknown {self.noun} {short(str(name))!r}{hint} The {self.family}: {choices}")
 
     def _mistake(self, loc: tuple[str, ...], value: object, message: str) -> ValidationError:
-        # The message travels as context, since a template would trip over braces in what the user wrote.
-        error = PydanticCustomError("nnkit", "{message}", {"message": message})
-        return ValidationError.from_exception_data(self.family, [InitErrorDetails(type=error, loc=loc, input=value)])
+        return ValidationError.from_exception_data(self.family, [mistake(loc, value, message)])
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         def decode(value: object, info: ValidationInfo) -> P:
@@ -98,7 +102,8 @@ class Registry(Generic[P]):
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"$ref": f"#/$defs/{self.family}"}
+        # pydantic refuses references to what it does not know, so nnkit.config.reference puts in the reference.
+        return {FAMILY: self.family, KEY: self.words}
 
 
 def dump_piece(piece: Piece) -> dict[str, Any]:

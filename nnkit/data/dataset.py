@@ -19,7 +19,7 @@ class Dataset:
     """Rows with their inputs by name (float32 [n, ...]) and, where known, truth, training targets and row weights.
 
     ``truth`` is as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or int64 [n] for several classes; ``rows`` are
-    the 0-based numbers of the rows in their source.
+    the 0-based numbers of the rows among those of their source that could be read.
     """
 
     inputs: "dict[str, NDArray[np.float32]]"

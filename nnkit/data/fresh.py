@@ -31,7 +31,7 @@ def open_source(
         return _named(source, origin, columns, chunk_rows), str(origin)
     buffered = origin if hasattr(origin, "peek") else io.BufferedReader(cast(io.RawIOBase, origin))
     source = _source(known, format_name or sniff(buffered), Path("-"))
-    return source.chunks_of(cast(BinaryIO, buffered), "standard input", chunk_rows, columns), "standard input"
+    return source.chunks_of(buffered, "standard input", chunk_rows, columns), "standard input"
 
 
 def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) -> "Iterator[Raw]":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.table import BadRow, Frame, Raw
+    from nnkit.frames.table import Frame, Raw
 
 MAX_COLUMNS = 1_000_000
 
@@ -156,18 +156,16 @@ class Pipeline:
 
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows)
         start = 0
-        for part in parts:
-            if start == 0:
+        for number, part in enumerate(parts):
+            if number == 0:
                 self._check_columns(part, name, need_target)
             yield self._chunk(part, start, need_target)
-            start += len(part) + len(part.bad)
+            start += len(part)
 
     def _check_columns(self, part: "Raw", name: str, need_target: bool) -> None:
         needed = [*self.known.columns, *(self.known.target.columns if need_target else [])]
         missing = [column for column in needed if column not in part.cells]
-        if missing and (part.cells or not part.lines):
-            if not part.cells and not part.bad:
-                return  # No rows at all: nothing lacks anything.
+        if missing and part.cells:
             found = ", ".join(part.cells) or "none"
             hint = "; is the delimiter right?" if len(part.cells) == 1 else ""
             raise DataError(f"{name}: lacks the columns {', '.join(missing)}; it has: {found[:500]}{hint}")
@@ -231,12 +229,8 @@ def _rejected(part: "Raw", refused: Mapping[int, str]) -> list[Rejected]:
     from nnkit.data.fresh import row_text
 
     rows = [Rejected(part.lines[row], reason, row_text(part, row)) for row, reason in refused.items()]
-    rows += [Rejected(bad.line, bad.reason, bad.text) for bad in _bad(part)]
+    rows += [Rejected(bad.line, bad.reason, bad.text) for bad in part.bad]
     return sorted(rows, key=lambda rejected: rejected.line)
-
-
-def _bad(part: "Raw") -> "list[BadRow]":
-    return part.bad
 
 
 def _first(error: Exception) -> str:

@@ -275,7 +275,7 @@ def _keys(frame: "Frame", name: str, times: bool) -> list[Any]:
     """Return what a split sorts or groups by: numbers, dates as times, or text."""
     column = frame[name]
     if not (times and column.is_text):
-        return column.values.tolist()
+        return list(column.values.tolist())
     import pandas as pd
 
     try:

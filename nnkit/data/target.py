@@ -164,8 +164,10 @@ def scaled(values: "NDArray[np.float64]", state: TargetState) -> "NDArray[np.flo
     if state.transform is None:
         return values
     if state.transform == "log":
-        return np.log(values)
-    return (values - np.array(state.shift)) / np.array(state.scale)
+        logs: NDArray[np.float64] = np.log(values)
+        return logs
+    shifted: NDArray[np.float64] = (values - np.array(state.shift)) / np.array(state.scale)
+    return shifted
 
 
 def restored(outputs: "NDArray[np.float64]", state: TargetState) -> "NDArray[np.float64]":
@@ -175,5 +177,7 @@ def restored(outputs: "NDArray[np.float64]", state: TargetState) -> "NDArray[np.
     if state.transform is None:
         return outputs
     if state.transform == "log":
-        return np.exp(outputs)
-    return outputs * np.array(state.scale) + np.array(state.shift)
+        numbers: NDArray[np.float64] = np.exp(outputs)
+        return numbers
+    own_units: NDArray[np.float64] = outputs * np.array(state.scale) + np.array(state.shift)
+    return own_units

@@ -30,9 +30,9 @@ class Batch:
         if len(self) <= rows:
             return [self]
         names = list(self.inputs)
-        columns = zip(*(self.inputs[name].split(rows) for name in names), strict=True)
-        targets = self.targets.split(rows)
-        weights = self.weights.split(rows) if self.weights is not None else [None] * len(targets)
+        columns = zip(*(torch.split(self.inputs[name], rows) for name in names), strict=True)
+        targets = torch.split(self.targets, rows)
+        weights = [None] * len(targets) if self.weights is None else torch.split(self.weights, rows)
         return [
             Batch(dict(zip(names, parts, strict=True)), target, weight)
             for parts, target, weight in zip(columns, targets, weights, strict=True)
@@ -77,7 +77,7 @@ class RowBatches:
         if self.rows.bytes <= GATHER_LIMIT:
             yield from self.rows.at(order).split(self.size)
         else:
-            yield from (self.rows.at(part) for part in order.split(self.size))
+            yield from (self.rows.at(part) for part in torch.split(order, self.size))
 
 
 def to_batch(

@@ -102,13 +102,12 @@ class Rows:
 
     def __init__(self, file: BinaryIO, dialect: Dialect, name: str) -> None:
         csv.field_size_limit(FIELD_LIMIT)
-        quoting = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
         self.name = name
         self._reader = csv.reader(
             text_lines(unpacked(file), dialect.encoding, name),
             delimiter=dialect.delimiter,
             quotechar=dialect.quote,
-            quoting=quoting,
+            quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
             strict=True,
         )
 

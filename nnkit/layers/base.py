@@ -15,6 +15,8 @@ from nnkit.shapes import Shape, show
 if TYPE_CHECKING:
     import torch
 
+    from nnkit.activations import Function
+
 
 class ShapeError(Exception):
     """A layer cannot take the shapes it is given; the message says what it got, what it expects and the way out."""
@@ -49,6 +51,8 @@ class Layer(Piece):
 
     kernels: ClassVar[tuple[str, ...]] = ()
     """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on."""
+    unit_axis: ClassVar[int] = -1
+    """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
     example: ClassVar[Example] = Example({})
 
     def out_shape(self, *inputs: Shape) -> Shape:
@@ -76,9 +80,15 @@ class Activated(Layer):
     activation: ActivationChoice = Field(default=LINEAR, description="Function of the layer's values.")
 
     @property
-    def function(self) -> "Any":
+    def function(self) -> "Function | None":
         """The activation as torch computes it, or None for linear."""
         return None if self.activation.type_name == "linear" else self.activation.build()
+
+    def activated(self, shape: Shape) -> Shape:
+        """Return ``shape``, which the activation keeps; raises ``ShapeError`` where it cannot act on it."""
+        if reason := self.activation.misfit(shape):
+            raise ShapeError(reason)
+        return shape
 
     def linear(self) -> "Activated":
         """Return the layer without its activation."""

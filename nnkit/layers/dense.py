@@ -6,8 +6,8 @@ from pydantic import Field
 
 from nnkit.activations import ActivationChoice
 from nnkit.initializers import INITIALIZERS, InitializerChoice
-from nnkit.layers.base import LAYERS, Activated, Example, OneInput, Weight, fixed, last_axis, one
-from nnkit.shapes import Shape
+from nnkit.layers.base import LAYERS, Activated, Example, Layer, OneInput, ShapeError, Weight, fixed, last_axis, one
+from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
     import torch
@@ -35,13 +35,13 @@ class Dense(Activated):
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the input's shape with the last axis of ``units``."""
         last_axis(self, inputs)
-        return (*one(self, inputs)[:-1], self.units)
+        return self.activated((*one(self, inputs)[:-1], self.units))
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return kernel and bias."""
         size, units = last_axis(self, inputs), self.units
         weights = {"kernel": Weight((size, units), self.init, size, units)}
-        return weights | ({"bias": Weight((units,), self.bias_init, size, units)} if self.use_bias else {})
+        return weights | ({"bias": Weight((units,), self.bias_init, units, units)} if self.use_bias else {})
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the dense module."""
@@ -51,12 +51,16 @@ class Dense(Activated):
 
 
 @LAYERS.register("activation")
-class ActivationLayer(Activated, OneInput):
+class ActivationLayer(Activated):
     """Applies an activation as a layer of its own."""
 
     example = Example({"activation": "relu"})
 
     activation: ActivationChoice = Field(description="Function of the values.")
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape."""
+        return self.activated(one(self, inputs))
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the activation as a module."""
@@ -65,11 +69,38 @@ class ActivationLayer(Activated, OneInput):
         return basic.Apply(self.activation.build())
 
 
+@LAYERS.register("glu")
+class Glu(Layer):
+    """Multiplies the first half of the last axis by the sigmoid of the second (Dauphin and others, 2017).
+
+    Input `... x 2n`, output `... x n`.
+    """
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape with half the last axis; raises ``ShapeError`` where that is odd."""
+        size = last_axis(self, inputs)
+        if size % 2:
+            raise ShapeError(f"glu halves the last axis, whose size must be even, got {show(inputs[0])}")
+        return (*inputs[0][:-1], size // 2)
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from torch.nn import functional
+
+        from nnkit.nn import basic
+
+        return basic.Apply(functional.glu)
+
+
 @LAYERS.register("prelu")
 class PRelu(OneInput):
     """max(0, x) + alpha * min(0, x) with an alpha learned for each value of a row (He and others, 2015)."""
 
     init: InitializerChoice = Field(default=ZEROS, description="How alpha starts; torch starts at 0.25, Keras at 0.")
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape, whose sizes must all be known."""
+        return fixed(self, inputs)
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return alpha."""

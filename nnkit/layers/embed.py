@@ -17,10 +17,11 @@ class Embedding(Layer):
     """Looks up a learned vector for each index, as the `ordinal` transform makes them.
 
     Input `...` of indices from 0, output `... x output_dim`. Weight: `embeddings` (input_dim x output_dim).
-    An index that is not below `input_dim` is an error in the data.
+    What is not a whole number from 0 to `input_dim - 1` is an error in the data.
     """
 
     kernels = ("embeddings",)
+    unit_axis = 0
     example = Example({"input_dim": 4, "output_dim": 3}, ((2,),))
 
     input_dim: int = Field(gt=0, description="Number of vectors: one more than the largest index.")

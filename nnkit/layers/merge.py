@@ -1,13 +1,12 @@
 """Layers with several inputs and one output."""
 
-from collections.abc import Callable
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from nnkit.layers.base import LAYERS, Example, Layer, ShapeError
-from nnkit.shapes import Shape, show
+from nnkit.shapes import Shape, place, show
 
 if TYPE_CHECKING:
     import torch
@@ -127,7 +126,7 @@ class Concatenate(Layer):
         """Return the shape with the axes' sum; raises ``ShapeError`` where the other axes differ."""
         if len(inputs) < 2:
             raise ShapeError(f"concatenate takes two or more inputs and gets {len(inputs)}; name them in inputs")
-        axis = place(self, self.axis, inputs[0])
+        axis = index(self, self.axis, inputs[0])
         rests = {(len(shape), shape[:axis], shape[axis + 1 :]) for shape in inputs}
         if len(rests) > 1:
             raise ShapeError(f"concatenate needs inputs that differ in axis {self.axis} alone, got {listed(inputs)}")
@@ -141,9 +140,8 @@ class Concatenate(Layer):
 
         from nnkit.nn import basic
 
-        axis = place(self, self.axis, inputs[0]) + 1
-        join: Callable[..., Tensor] = lambda *tensors: torch.cat(tensors, dim=axis)  # noqa: E731 - typed
-        return basic.Apply(join)
+        axis = index(self, self.axis, inputs[0]) + 1
+        return basic.Apply(lambda *tensors: torch.cat(tensors, dim=axis))
 
 
 @LAYERS.register("dot")
@@ -161,7 +159,7 @@ class Dot(Layer):
         """Return the axes that are not summed over, or one value; raises ``ShapeError`` where the axes differ."""
         if len(inputs) != 2:
             raise ShapeError(f"dot takes exactly two inputs and gets {len(inputs)}")
-        places = [place(self, axis, shape) for axis, shape in zip(self.axes, inputs, strict=True)]
+        places = [index(self, axis, shape) for axis, shape in zip(self.axes, inputs, strict=True)]
         sizes = [shape[axis] for axis, shape in zip(places, inputs, strict=True)]
         if sizes[0] != sizes[1]:
             raise ShapeError(f"dot sums over axes of one size, got {sizes[0]} and {sizes[1]} of {listed(inputs)}")
@@ -172,13 +170,13 @@ class Dot(Layer):
         """Return the module."""
         from nnkit.nn import basic
 
-        axes = [place(self, axis, shape) + 1 for axis, shape in zip(self.axes, inputs, strict=True)]
+        axes = [index(self, axis, shape) + 1 for axis, shape in zip(self.axes, inputs, strict=True)]
         return basic.Apply(basic.dot((axes[0], axes[1]), self.normalize))
 
 
-def place(layer: Layer, axis: int, shape: Shape) -> int:
+def index(layer: Layer, axis: int, shape: Shape) -> int:
     """Return the place of an axis in a shape without the batch; raises ``ShapeError`` where there is none."""
-    index = axis - 1 if axis > 0 else axis + len(shape)
-    if axis == 0 or not 0 <= index < len(shape):
+    found = place(axis, shape)
+    if found is None:
         raise ShapeError(f"{layer.type_name} has no axis {axis} in {show(shape)}; 1 is the first behind the batch")
-    return index
+    return found

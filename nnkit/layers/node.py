@@ -3,23 +3,27 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field, model_serializer, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_serializer, model_validator
 
 from nnkit.config.piece import Options
 from nnkit.config.reference import BESIDE
 from nnkit.config.registry import dump_piece
 from nnkit.config.words import FAMILY, KEY
-from nnkit.layers.base import LayerChoice
+from nnkit.layers.base import Layer, LayerChoice
 
 NAME = r"^[A-Za-z0-9_-]{1,100}$"
+LARGEST = 3.4028234663852886e38
+"""The largest float32."""
 
 
 def array_shape(value: Any) -> tuple[int, ...]:
     """Return the shape of nested lists of numbers; raises ``ValueError`` where they are ragged or hold other things."""
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= LARGEST:
+            raise ValueError(f"expected finite numbers of up to {LARGEST:.4g}, found {value!r:.60}")
         return ()
     if not isinstance(value, list):
-        raise ValueError(f"expected a number or nested lists of numbers, found {value!r}")
+        raise ValueError(f"expected a number or nested lists of numbers, found {value!r:.60}")
     shapes = {array_shape(item) for item in value}
     if len(shapes) > 1:
         raise ValueError("expected nested lists of one length, found some that are shorter than others")
@@ -31,7 +35,9 @@ def _numbers(value: Any) -> Any:
     return value
 
 
-Numbers: TypeAlias = Annotated[Any, AfterValidator(_numbers)]
+Numbers: TypeAlias = Annotated[
+    Any, AfterValidator(_numbers), WithJsonSchema({"type": ["array", "number"], KEY: "an array"})
+]
 """A number, or lists of numbers, or lists of such lists, ..."""
 
 
@@ -51,7 +57,10 @@ class Node(Options):
 
     layer: LayerChoice = Field(description="The layer.")
     name: str | None = Field(
-        default=None, pattern=NAME, description="What `inputs` of other layers call this one; default: type and number."
+        default=None,
+        pattern=NAME,
+        description="What `inputs` of other layers call this one; default: type and number.",
+        json_schema_extra={KEY: "a name of letters, digits, _ and -"},
     )
     inputs: list[str] | None = Field(
         default=None,
@@ -74,9 +83,9 @@ class Node(Options):
         """Take the layer's own options out of the flat mapping."""
         if not isinstance(value, Mapping):
             return {"layer": value}
-        if "layer" in value:
+        if isinstance(value.get("layer"), Layer):  # from Python; no spec can hold one
             return value
-        own = cls.model_fields.keys()
+        own = cls.model_fields.keys() - {"layer"}
         layer = {key: option for key, option in value.items() if key not in own}
         return {"layer": layer, **{key: option for key, option in value.items() if key in own}}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nnkit.config.spelling import nearest
-from nnkit.errors import Path, Problem, SpecError
+from nnkit.errors import Path, Problem, SpecError, show_path
 from nnkit.layers.base import Layer, ShapeError, Weight
 from nnkit.layers.node import Node, array_shape
 from nnkit.layers.repeat import Repeat
@@ -12,6 +12,7 @@ from nnkit.models.plan import Plan, PlannedNode
 from nnkit.shapes import Shape, show
 
 MAX_NODES = 100_000
+MAX_LISTED = 20
 ROOT: Path = ("model", "layers")
 
 
@@ -30,9 +31,9 @@ def lay_out(nodes: Sequence[Node], inputs: Mapping[str, Shape]) -> Plan:
     """Return the plan of a network; raises ``SpecError`` with every mistake."""
     names = {name: "input" if name == "input" else f"input.{name}" for name in inputs}
     layout = _Layout({names[name]: shape for name, shape in inputs.items()})
-    above = "input" if list(inputs) == ["input"] else None
+    above = next(iter(names.values())) if len(names) == 1 else None
     layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), ROOT)
-    layout.check_orphans()
+    layout.check_unread()
     if layout.problems:
         raise SpecError(layout.problems)
     return Plan(tuple(layout.nodes), dict(inputs))
@@ -42,16 +43,18 @@ class _Layout:
     """The network as far as it has been read."""
 
     def __init__(self, inputs: Mapping[str, Shape]) -> None:
+        self.inputs = tuple(inputs)
         self.shapes: dict[str, Shape | None] = dict(inputs)
         self.nodes: list[PlannedNode] = []
         self.paths: dict[str, Path] = {}
         self.read: set[str] = set()
+        self.unknown: set[str] = set()
         self.problems: list[Problem] = []
 
     def add_list(self, nodes: Sequence[Node], scope: Scope, path: Path) -> None:
         """Add the layers of a list, each at its path in the spec."""
         for index, node in enumerate(nodes):
-            if len(self.paths) > MAX_NODES:
+            if len(self.paths) >= MAX_NODES:
                 raise SpecError([Problem(path, f"the network has more than {MAX_NODES} layers")])
             self.add(node, scope, (*path, index))
 
@@ -60,6 +63,10 @@ class _Layout:
         name = self.name(node, scope, path)
         reads = self.reads(node, scope, path)
         value = scope.prefix + name
+        while value in self.paths:  # twice the same name, which is a problem by now
+            value += "'"
+        self.paths[value] = path
+        self.shapes[value] = None
         if isinstance(node.layer, Repeat):
             value = self.add_repeat(node, node.layer, value, reads, path)
         else:
@@ -73,10 +80,12 @@ class _Layout:
         name = node.name or f"{kind}_{scope.counts[kind]}"
         if name == "input":
             self.problem((*path, "name"), "input is what the data is called; choose another name")
-        if name in scope.values:
-            first = self.paths.get(scope.values[name])
-            where = f" (layers[{first[-1]}])" if first else ""
-            self.problem((*path, "name"), f"two layers are called {name!r}, this one and one above{where}; rename one")
+        elif name in scope.values:
+            self.read.add(scope.values[name])
+            first = show_path(self.paths[scope.prefix + name])
+            self.problem(
+                (*path, "name"), f"two layers are called {name!r}, this one and one above ({first}); rename one"
+            )
         return name
 
     def reads(self, node: Node, scope: Scope, path: Path) -> tuple[str, ...] | None:
@@ -85,56 +94,53 @@ class _Layout:
             if scope.above is None:
                 known = ", ".join(scope.values)
                 self.problem(path, f"the first layer must say by inputs which of several it reads: {known}")
+                self.unknown.update(scope.values)
                 return None
             self.read.add(scope.above)
             return (scope.above,)
         unknown = [(number, name) for number, name in enumerate(node.inputs) if name not in scope.values]
         for number, name in unknown:
             self.problem((*path, "inputs", number), _unknown_input(name, scope))
+        self.unknown.update(name for _, name in unknown)
         found = tuple(scope.values[name] for name in node.inputs if name in scope.values)
         self.read.update(found)
         return None if unknown else found
 
     def add_repeat(self, node: Node, repeat: Repeat, name: str, reads: tuple[str, ...] | None, path: Path) -> str:
-        """Add a repeat's layers as often as it says; returns the last one's name."""
+        """Add a repeat's layers as often as it says, or once where there are mistakes; returns the last one's name."""
         if node.weights or node.l1 or node.l2 or node.max_norm or not node.trainable:
             self.problem(path, "a repeat takes name and inputs alone; set the others on the layers in it")
-        received = reads[0] if reads and len(reads) == 1 else None
-        if reads and received is None:
+        if reads and len(reads) > 1:
             self.problem((*path, "inputs"), f"a repeat reads one layer, found {len(reads)}")
-        if received is None:
-            return name
+        self.read.add(name)  # It stands for its layers, of which the last is read by its name.
+        received = reads[0] if reads and len(reads) == 1 else name
+        data = {value: value for value in self.inputs if value != "input"}
+        problems = len(self.problems)
         for number in range(1, repeat.times + 1):
-            outer = {key: key for key in self.shapes if key.startswith("input.")}
-            scope = Scope(
-                {**outer, "input": received}, f"{name}_{number}/" if repeat.times > 1 else f"{name}/", received
-            )
-            problems = len(self.problems)
+            scope = Scope({**data, "input": received}, f"{name}/{number}/", received)
+            known = self.shapes[received] is not None
             self.add_list(repeat.layers, scope, (*path, "layers"))
             received = scope.above or received
-            if len(self.problems) > problems:
+            if not known or len(self.problems) > problems:
                 break
         return received
 
     def add_layer(self, node: Node, name: str, reads: tuple[str, ...] | None, path: Path) -> None:
-        """Add one layer with its output shape; None where that is not known for a mistake."""
-        self.paths.setdefault(name, path)
-        shapes = [self.shapes.get(value) for value in reads or ()]
+        """Add one layer with its output shape, which stays unknown where there is a mistake."""
+        self.check_regularized(node, path)
+        shapes = [self.shapes[value] for value in reads or ()]
         known = tuple(shape for shape in shapes if shape is not None)
-        self.shapes[name] = None
         if reads is None or len(known) < len(shapes):
             return
         try:
-            self.shapes[name] = node.layer.out_shape(*known)
+            output = node.layer.out_shape(*known)
             weights = node.layer.weights(*known)
         except ShapeError as error:
             sources = " and ".join(f"{value} ({show(shape)})" for value, shape in zip(reads, known, strict=True))
             self.problem(path, f"{name} reads {sources}: {error}")
             return
         self.check_weights(node, weights, path)
-        self.check_kernels(node, path)
-        output = self.shapes[name]
-        assert output is not None  # noqa: S101 - set four lines above
+        self.shapes[name] = output
         self.nodes.append(PlannedNode(name, node, reads, known, output, path, weights))
 
     def check_weights(self, node: Node, weights: Mapping[str, Weight], path: Path) -> None:
@@ -150,25 +156,32 @@ class _Layout:
                 given, needed = show(array_shape(value)), show(weights[name].shape)
                 self.problem(place, f"{name} is {given}, and {_title(node.layer)} needs {needed} here")
 
-    def check_kernels(self, node: Node, path: Path) -> None:
-        """Refuse what acts on kernels where the layer has none."""
+    def check_regularized(self, node: Node, path: Path) -> None:
+        """Refuse what acts on kernels where the layer has none, or where training leaves them alone."""
         for option in ("l1", "l2", "max_norm"):
             if getattr(node, option) and not node.layer.kernels:
                 self.problem(
                     (*path, option), f"{_title(node.layer)} has no kernel for {option} to act on; leave it out"
                 )
+            elif getattr(node, option) and not node.trainable:
+                self.problem((*path, option), f"{option} does nothing where trainable is false; leave out one of them")
 
-    def check_orphans(self) -> None:
-        """Report layers that nobody reads, but the last, which is the output."""
-        values = list(self.paths)
-        told = set()
-        for value in values[:-1]:
-            path = self.paths[value]
-            if value not in self.read and path not in told:
-                told.add(path)
-                self.problem(
-                    path, f"nothing reads the layer {value}; name it in another layer's inputs, or take it out"
-                )
+    def check_unread(self) -> None:
+        """Report inputs that nobody reads, and layers but the last, which is the output; those of a repeat once."""
+        for value in self.unread(self.inputs):
+            self.problem(ROOT, f"nothing reads {value}; name it in a layer's inputs, or take it out of data.inputs")
+        layers: dict[Path, str] = {}
+        for value in self.unread(list(self.paths)[:-1]):
+            layers.setdefault(self.paths[value], value)
+        for path, value in layers.items():
+            self.problem(path, f"nothing reads the layer {value}; name it in another layer's inputs, or take it out")
+
+    def unread(self, values: Sequence[str]) -> list[str]:
+        """Return the values that no layer reads, or tries to read by another spelling."""
+        never = [value for value in values if value not in self.read]
+        return [
+            value for value in never if all(nearest(name, [value.rpartition("/")[2]]) == "." for name in self.unknown)
+        ]
 
     def problem(self, path: Path, message: str) -> None:
         """Keep a mistake."""
@@ -183,5 +196,9 @@ def _unknown_input(name: str, scope: Scope) -> str:
     if name == "input" and any(value.startswith("input.") for value in scope.values):
         known = ", ".join(value for value in scope.values if value.startswith("input."))
         return f"the data has several inputs; read one of them: {known}"
-    hint = nearest(name, scope.values)
-    return f"there is no layer {name!r} above this one{hint} Above are: {', '.join(scope.values)}"
+    above = list(scope.values)
+    more = "..., " if len(above) > MAX_LISTED else ""
+    return (
+        f"there is no layer {name!r} above this one{nearest(name, above)} "
+        f"Above are: {more}{', '.join(above[-MAX_LISTED:])}"
+    )

@@ -72,7 +72,7 @@ class Scale(nn.Module):
 
 
 class Embedding(nn.Module):
-    """A learned vector for each index: [n, ...] -> [n, ..., size]; raises ``DataError`` for an index out of range."""
+    """A learned vector for each index: [n, ...] -> [n, ..., size]; raises ``DataError`` for what is no index."""
 
     def __init__(self, count: int, size: int) -> None:
         super().__init__()
@@ -80,11 +80,13 @@ class Embedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Look the vectors up."""
-        index = x.long()
-        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(self.embeddings):
+        last = len(self.embeddings) - 1
+        index = x.long().clamp(0, last)
+        if not torch.equal(index.to(x.dtype), x):
+            odd = x[index != x].flatten()[0].item()
             raise DataError(
-                f"an embedding of {len(self.embeddings)} vectors got indices from {int(index.min())} to "
-                f"{int(index.max())}; set input_dim to more than the largest"
+                f"an embedding takes whole numbers from 0 to {last} and got {odd:g}; encode the column by ordinal, "
+                f"don't scale it, and set input_dim to more than the largest"
             )
         return nn.functional.embedding(index, self.embeddings)
 

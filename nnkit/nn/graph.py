@@ -24,6 +24,12 @@ class Step:
     max_norm: float | None = None
     kernels: tuple[str, ...] = ()
     """The parameters that ``l1``, ``l2`` and ``max_norm`` act on."""
+    unit_axis: int = -1
+    """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
+
+    def regular(self) -> list[nn.Parameter]:
+        """Return the parameters that regularization acts on."""
+        return [getattr(self.module, name) for name in self.kernels]
 
 
 class GraphNetwork(nn.Module):
@@ -39,10 +45,10 @@ class GraphNetwork(nn.Module):
             step.module.requires_grad_(step.trainable)
         self._program = self._make_program()
         self._chain = len(inputs) == 1 and all(step.reads == (number,) for number, step in enumerate(steps))
-        self._regular = [(step, p) for step in steps if step.l1 or step.l2 for p in kernels(step) if step.trainable]
-        self._bounded = [
-            (step.max_norm, p) for step in steps if step.max_norm and step.trainable for p in kernels(step)
-        ]
+        self._modules_in_order = [step.module for step in steps]
+        self._penalized = [step for step in steps if step.trainable and (step.l1 or step.l2)]
+        self._bounded = [step for step in steps if step.trainable and step.max_norm]
+        self.train()
 
     def _make_program(self) -> list[tuple[nn.Module, tuple[int, ...], tuple[int, ...]]]:
         """Return for each step its module, the values it reads and those that nobody reads afterwards."""
@@ -56,8 +62,8 @@ class GraphNetwork(nn.Module):
         """Compute the output [n, ...] of inputs by name [n, ...]."""
         if self._chain:
             x = inputs[self.inputs[0]]
-            for step in self.steps:
-                x = step.module(x)
+            for module in self._modules_in_order:
+                x = module(x)
             return x
         values: list[Any] = [inputs[name] for name in self.inputs]
         for module, reads, done in self._program:
@@ -87,18 +93,16 @@ class GraphNetwork(nn.Module):
 
     def penalty(self) -> Tensor | None:
         """Return the sum of l1 * |w| and l2 * w^2 over the layers that ask for it, or None if there is none."""
-        if not self._regular:
-            return None
-        return torch.stack([step.l1 * p.abs().sum() + step.l2 * p.square().sum() for step, p in self._regular]).sum()
+        terms = [step.l1 * p.abs().sum() for step in self._penalized if step.l1 for p in step.regular()]
+        terms += [step.l2 * p.square().sum() for step in self._penalized if step.l2 for p in step.regular()]
+        return torch.stack(terms).sum() if terms else None
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Scale down what is longer than ``max_norm``: each unit's incoming weights, the first axis of a kernel."""
-        for bound, parameter in self._bounded:
-            norm = parameter.norm(dim=0, keepdim=True)
-            parameter.mul_(norm.clamp(max=bound) / norm.clamp(min=1e-12))
-
-
-def kernels(step: Step) -> list[nn.Parameter]:
-    """Return the parameters that regularization acts on."""
-    return [parameter for name, parameter in step.module.named_parameters() if name in step.kernels]
+        """Scale down each unit's weights where they are longer than ``max_norm``; called after a step."""
+        for step in self._bounded:
+            for parameter in step.regular():
+                unit = step.unit_axis % parameter.dim()
+                others = [axis for axis in range(parameter.dim()) if axis != unit]
+                norm = torch.linalg.vector_norm(parameter, dim=others, keepdim=True)
+                parameter.mul_(norm.clamp(max=step.max_norm) / norm.clamp(min=1e-12))

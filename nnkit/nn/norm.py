@@ -27,16 +27,24 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize [n, ..., features]."""
-        if self.training:
-            variance, mean = torch.var_mean(x, dim=tuple(range(x.dim() - 1)), correction=0)
-            with torch.no_grad():
-                self.moving_mean.lerp_(mean.to(self.moving_mean), 1 - self.momentum)
-                self.moving_variance.lerp_(variance.to(self.moving_variance), 1 - self.momentum)
-        else:
-            variance, mean = self.moving_variance, self.moving_mean
-        y = (x - mean) * torch.rsqrt(variance + self.epsilon)
-        y = y if self.gamma is None else y * self.gamma
-        return y if self.beta is None else y + self.beta
+        rows = x.reshape(-1, x.shape[-1])
+        y = self._by_batch(rows) if self.training else self._by_averages(rows)
+        return y.view_as(x)
+
+    def _by_batch(self, rows: Tensor) -> Tensor:
+        # torch.nn.functional.batch_norm refuses a single row, and would keep the unbiased variance.
+        y, mean, inverse = torch.native_batch_norm(
+            rows, self.gamma, self.beta, None, None, True, 1 - self.momentum, self.epsilon
+        )
+        with torch.no_grad():
+            variance = inverse.pow(-2).sub_(self.epsilon).clamp_(min=0)
+            self.moving_mean.lerp_(mean.to(self.moving_mean), 1 - self.momentum)
+            self.moving_variance.lerp_(variance.to(self.moving_variance), 1 - self.momentum)
+        return y
+
+    def _by_averages(self, rows: Tensor) -> Tensor:
+        mean, variance = self.moving_mean, self.moving_variance
+        return nn.functional.batch_norm(rows, mean, variance, self.gamma, self.beta, eps=self.epsilon)
 
 
 class LayerNorm(nn.Module):

@@ -1,5 +1,7 @@
 """Modules that draw while they train; all draws come from one generator, which the network hands them."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -49,7 +51,7 @@ class AlphaDropout(RandomModule):
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.scale = ((1 - rate) * (1 + rate * SELU_LIMIT**2)) ** -0.5
+        self.scale = 1 / math.sqrt((1 - rate) * (1 + rate * SELU_LIMIT**2))
         self.shift = -self.scale * SELU_LIMIT * rate
 
     def disturb(self, x: Tensor) -> Tensor:
@@ -63,7 +65,7 @@ class GaussianDropout(RandomModule):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.stddev = (rate / (1 - rate)) ** 0.5
+        self.stddev = math.sqrt(rate / (1 - rate))
 
     def disturb(self, x: Tensor) -> Tensor:
         """Multiply by noise."""

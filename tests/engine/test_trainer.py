@@ -80,7 +80,7 @@ def test_loss_curve_is_a_plain_torch_loops(tmp_path: Path) -> None:
     for epoch in range(3):
         order = torch.from_numpy(plain._data.order(epoch))
         total = 0.0
-        for part in order.split(4):
+        for part in torch.split(order, 4):
             loss = row_loss(net({"input": rows.inputs["input"][part]}), rows.targets[part]).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -117,7 +117,8 @@ def test_clipping_bounds_what_the_optimizer_sees() -> None:
 
 
 def test_early_stopping_goes_back_to_the_best_weights(tmp_path: Path) -> None:
-    store, kept = FolderStore(tmp_path), {}
+    store = FolderStore(tmp_path)
+    kept: dict[str, Tensor] = {}
     toy = phase(50)
 
     def keep(phase: Phase) -> None:
@@ -149,7 +150,8 @@ def test_schedule_is_applied_by_epoch_or_by_step(tmp_path: Path) -> None:
 
 def test_time_limit_counts_the_time_before_a_resume() -> None:
     hook = TimeLimit(100.0)
-    toy, record = phase(1), {"epoch": 1}
+    toy = phase(1)
+    record: Record = {"epoch": 1}
     assert hook.epoch_ended(toy, record) is None
     hook.load({"spent": 100.0})
     assert hook.epoch_ended(toy, record) == "the time limit of 100 s is over"

@@ -60,7 +60,7 @@ def phase(
     net = Net(generator)
     train, validation = data(), data(9, 1)
     scoring = Scoring(
-        score=lambda truth, outputs: {"mae": float(np.abs(truth - outputs).mean())},
+        score=lambda truth, outputs: {"mae": float(np.abs(truth.astype(float) - outputs).mean())},
         finish=lambda outputs: outputs.double().numpy(),
         truth=train.targets.numpy(),
         validation=validation,

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +16,12 @@ from nnkit.errors import DataError
 from nnkit.frames.table import Raw, join
 
 
-def table(data: bytes, chunk_rows: int = 8192, **options: object) -> Raw:
+def table(data: bytes, chunk_rows: int = 8192, **options: Any) -> Raw:
     source = Csv.model_validate({"path": "t.csv", **options}, context={"base": Path()})
     return join(source.chunks_of(io.BytesIO(data), "t.csv", chunk_rows))
 
 
-def mistake(data: bytes, **options: object) -> str:
+def mistake(data: bytes, **options: Any) -> str:
     with pytest.raises(DataError) as caught:
         table(data, **options)
     return str(caught.value)
@@ -97,7 +98,7 @@ def test_a_header_alone_has_no_rows_to_train_on(tmp_path: Path) -> None:
         read(Csv(path=tmp_path / "h.csv"))
 
 
-CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n", exclude_categories=("Cs",)), max_size=6)
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n", exclude_categories=["Cs"]), max_size=6)
 
 
 @settings(max_examples=60, deadline=None)

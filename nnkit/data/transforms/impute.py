@@ -63,7 +63,8 @@ class Impute(Transform):
         if self.strategy == "most_frequent":
             counts = Counter(present.tolist())
             most = max(counts.values())
-            return min(value for value, count in counts.items() if count == most)
+            value: float | str = min(value for value, count in counts.items() if count == most)
+            return value
         return float(np.mean(present) if self.strategy == "mean" else np.median(present))
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":

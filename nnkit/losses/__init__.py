@@ -10,6 +10,9 @@ from nnkit.tasks import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
+    Function: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+    """f(outputs, targets)."""
+
 
 class Loss(Piece):
     """How far outputs are from targets, a value for each row."""
@@ -23,7 +26,7 @@ class Loss(Piece):
     needs_fused: ClassVar[bool] = False
     """Whether the network must end in one of ``fused`` (its outputs would not be probabilities otherwise)."""
 
-    def build(self, fused: bool) -> "Callable[[Tensor, Tensor], Tensor]":
+    def build(self, fused: bool) -> "Function":
         """Return f(outputs [n, ...], targets) -> float [n]; with ``fused`` the outputs are before the activation.
 
         Targets: binary and multilabel float [n, k] of 0 and 1; multiclass int64 [n]; regression float [n, k].
@@ -37,3 +40,8 @@ class Loss(Piece):
 
 LOSSES = Registry("losses", "loss", Loss, home="nnkit.losses")
 LossChoice: TypeAlias = Annotated[Loss, LOSSES]
+
+
+def mean_of_rows(element: "Function") -> "Function":
+    """Return the loss [n] of a function that gives a value for each output [n, ...]: the mean over a row's outputs."""
+    return lambda outputs, targets: element(outputs, targets).flatten(1).mean(1)

@@ -1,0 +1,376 @@
+"""The command line: the only file that prints or exits. What the commands need is imported when one runs."""
+
+import csv
+import errno
+import io
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from nnkit import __version__
+from nnkit.errors import GateError, InterruptError, NnkitError, ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from nnkit.engine.listener import Listener
+    from nnkit.tables import Table
+
+app = typer.Typer(
+    name="nnkit",
+    help="Configurable neural-network experiments: one YAML file in, a trained, repeatable run out.",
+    epilog="Exit codes: 0 done; 1 a bug in nnkit; 2 usage; 3 the spec; 4 the data; 5 the run folder; 6 training "
+    "diverged; 7 disk, memory or device; 8 a gate not met; 130 and 143 interrupted, go on with --resume.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="NNKIT_QUIET", help="Say nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", envvar="NNKIT_VERBOSE", help="Say a line for every epoch.")]
+Seed = Annotated[int | None, typer.Option(envvar="NNKIT_SEED", min=0, help="Override the seed of the spec.")]
+Device = Annotated[
+    str | None, typer.Option(envvar="NNKIT_DEVICE", metavar="auto|cpu|cuda|mps", help="Override where tensors live.")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a value of the spec: training.epochs=3, model.layers[0].units=8. May be given many times.",
+    ),
+]
+
+
+class OutputFormat(Enum):
+    """Formats of predictions."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _print(f"nnkit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    spec: Annotated[Path | None, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")] = None,
+    sets: Sets = None,
+    out: Annotated[Path | None, typer.Option(envvar="NNKIT_OUT", help="Folder for runs.  [default: runs]")] = None,
+    device: Device = None,
+    seed: Seed = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train an experiment and print its run's folder.
+
+    The folder holds the weights, what they were made of, and how good they are on the test rows.
+    """
+    from nnkit.commands import train as command
+
+    listener = _listener(quiet, verbose)
+    if resume is None:
+        if spec is None:
+            raise UsageError("expected a spec to train, or --resume RUN")
+        folder = out or Path("runs")
+        run = command.train(spec, overrides=sets or [], out=folder, device=device, seed=seed, listener=listener)
+    else:
+        _refuse(context, "--resume goes on with the run as it was", spec=spec, sets=sets, out=out, seed=seed)
+        run = command.resume(resume, device=device, listener=listener)
+    _print_run(run, json, quiet)
+
+
+def _refuse(context: typer.Context, reason: str, **options: object) -> None:
+    """Raise ``UsageError`` for options that were typed though they mean nothing here; the environment's may stay."""
+    for name, value in options.items():
+        source = context.get_parameter_source(name)
+        if value is not None and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{reason}; leave out {name.upper() if name == 'spec' else '--' + name.rstrip('s')}")
+
+
+def _print_run(run: Path, json: bool, quiet: bool) -> None:
+    from nnkit.runs.folder import RunFolder
+
+    metrics = RunFolder.open(run).metrics()
+    if json:
+        _print_json({"run": str(run), "metrics": metrics})
+        return
+    if not quiet:
+        from nnkit.summaries import metrics_lines
+
+        _say(metrics_lines(metrics))
+    _print(f"{run}\n")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Rows with targets; else the test rows.")] = None,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=VALUE", help="End with code 8 where this is not met. May be given many times."),
+    ] = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Print a run's metrics and confusion matrix."""
+    from nnkit.commands.evaluate import evaluate as command
+
+    report = command(run, data, device=device, fail_under=fail_under or [])
+    if json:
+        _print_json(report.to_json())
+    else:
+        from nnkit.summaries import evaluation_tables
+
+        _print_tables(evaluation_tables(report))
+    if report.failed:
+        raise GateError("\n".join(report.failed))
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="A file, or - for stdin; else the data of the run itself.")
+    ] = None,
+    form: Annotated[
+        OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Names of the columns of a CSV input without a header.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Write the input's columns too.")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write rows that cannot be read there, and go on.")
+    ] = None,
+    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows in memory at once.")] = 8192,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Print a prediction for every row."""
+    from nnkit.commands.predict import predict as command
+
+    summary = command(
+        run,
+        _input(data),
+        sys.stdout or io.StringIO(),
+        format=form.value if form else None,
+        columns=None if columns is None else next(csv.reader([columns])),
+        keep=keep,
+        rejects=rejects,
+        chunk_rows=chunk_rows,
+        device=device,
+    )
+    if not quiet:
+        from nnkit.summaries import predict_lines
+
+        _say(predict_lines(summary, rejects))
+
+
+def _input(data: str | None) -> "Path | BinaryIO | None":
+    if data == "-":
+        return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
+    return None if data is None else Path(data)
+
+
+@app.command()
+def check(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")],
+    sets: Sets = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
+    """Check an experiment without training it.
+
+    Looks at the spec, the data, the shapes and the sizes, and prints the layers.
+    """
+    from nnkit.commands.check import check as command
+
+    seeds = [] if seed is None else [f"seed={seed}"]
+    report = command(spec, overrides=[*(sets or []), *seeds])
+    if json:
+        _print_json(report.to_json())
+        return
+    from nnkit.summaries import check_tables
+
+    _print_tables(check_tables(report))
+
+
+@app.command(name="list")
+def list_(
+    family: Annotated[str | None, typer.Argument(metavar="FAMILY", help="A family such as layers.")] = None,
+    json: Json = False,
+) -> None:
+    """List the families, or what is in one."""
+    from nnkit.commands import catalog
+    from nnkit.tables import Table
+
+    found = catalog.families() if family is None else catalog.names(family)
+    if json:
+        _print_json([{"name": name, "summary": summary} for name, summary in found.items()])
+        return
+    _print_tables([Table(("family" if family is None else "name", ""), list(found.items()))])
+
+
+@app.command()
+def show(
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help="A family such as layers.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of the family, such as dense.")],
+    json: Json = False,
+) -> None:
+    """Show what a piece does, and its options."""
+    from nnkit.commands import catalog
+    from nnkit.config.pages import plain_text
+
+    piece = catalog.show(family, name)
+    if json:
+        _print_json(piece.to_json())
+    else:
+        _print(plain_text(piece))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a spec.
+
+    It is of draft 2020-12 and gives completion and checks in editors.
+    """
+    from nnkit.commands import catalog
+
+    _print_json(catalog.schema())
+
+
+def _print(text: str) -> None:
+    if sys.stdout is not None:
+        sys.stdout.write(text)
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    _print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def _print_tables(found: "Sequence[Table]") -> None:
+    from nnkit import tables
+
+    if sys.stdout is not None and sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        _print("".join(tables.drawn(table, width) for table in found))
+    else:
+        _print("\n".join(map(tables.plain, found)))
+
+
+def _say(text: str) -> None:
+    """Write to people, on stderr, and never to the program that reads stdout."""
+    if sys.stderr is not None and text:
+        sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stderr.flush()
+
+
+def _listener(quiet: bool, verbose: bool) -> "Listener | None":
+    if quiet:
+        return None
+    from nnkit import progress
+
+    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from rich.console import Console
+
+        return progress.Bar(Console(stderr=True), verbose)
+    return progress.Lines(_say, verbose)
+
+
+class _Terminated(BaseException):
+    """SIGTERM came, and nothing that runs has its own way of stopping."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with the code that the outcome has."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = app(arguments, prog_name="nnkit", standalone_mode=False)
+    except SystemExit:
+        code = 0  # So typer ends on a closed pipe: whoever read has seen enough.
+    except BaseException as error:  # noqa: BLE001 - the one place where an error becomes a message and a code
+        code = _report(error)
+    return _flushed() or int(code or 0)
+
+
+def _flushed() -> int:
+    """Write out what is left for stdout, so that a failure to do so is seen; a closed pipe is none."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python flushes again when it ends, which must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0 if error.errno == errno.EPIPE else _report(error)
+    return 0
+
+
+def _report(error: BaseException) -> int:
+    """Say what went wrong and return the exit code."""
+    if os.environ.get("NNKIT_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        _say("".join(traceback.format_exception(error)))
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        error.show()  # A usage error of typer, whose class has moved from release to release.
+        return int(error.exit_code)
+    code, message = _explained(error)
+    _say(message)
+    return code
+
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    match error:
+        case InterruptError():
+            return 128 + error.signal_number, str(error)
+        case NnkitError():
+            return error.exit_code, str(error)
+        case KeyboardInterrupt():
+            return 128 + signal.SIGINT, "interrupted"
+        case _Terminated():
+            return 128 + signal.SIGTERM, "ended by SIGTERM"
+        case OSError():
+            return ResourceError.exit_code, f"{error.filename or 'output'}: {error.strerror or error}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return ResourceError.exit_code, "out of memory; a smaller training.batch_size or model needs less"
+    return 1, (
+        f"nnkit has a bug, sorry: {type(error).__name__}: {error}\n"
+        "Please report it, with what the same command says under NNKIT_DEBUG=1."
+    )

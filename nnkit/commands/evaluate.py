@@ -1,0 +1,171 @@
+"""``nnkit evaluate``: how good a run's model is, on its own held-out rows or on others."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nnkit.commands.rejects import refuse
+from nnkit.config.spelling import nearest
+from nnkit.data.pipeline import Pipeline
+from nnkit.errors import DataError, UsageError
+from nnkit.evaluation import Evaluation
+from nnkit.evaluation import evaluate as evaluate_predictions
+from nnkit.inference import Predictor
+from nnkit.metrics import METRICS, Metric, or_defaults
+from nnkit.predictions import Layout, Predictions, read_predictions
+from nnkit.runs.folder import PREDICTIONS, RunFolder
+from nnkit.spec import Experiment
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A bound that a metric must meet: at least it, or at most it for a metric of which smaller is better."""
+
+    metric: str
+    bound: float
+
+    def failure(self, value: float | None, smaller_is_better: bool) -> str | None:
+        """Return what is not met, in words, or None; an undefined value meets no bound."""
+        if value is not None and (value <= self.bound if smaller_is_better else value >= self.bound):
+            return None
+        found = "undefined" if value is None else f"{value:.6g}"
+        return f"{self.metric} is {found}, expected at {'most' if smaller_is_better else 'least'} {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """An evaluation under the name of its split, and the gates that it does not meet."""
+
+    split: str
+    evaluation: Evaluation
+    values: dict[str, float | None]
+    """By metric; of a k-fold run the means over its folds."""
+    deviation: dict[str, float | None] | None
+    """By metric, between the folds of a k-fold run; None for a run with one model."""
+    failed: list[str]
+    """A sentence for each gate that is not met; the command line then ends with the code of ``GateError``."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values under the split's name, and all else that was counted."""
+        rest = {key: value for key, value in self.evaluation.to_json().items() if key != "values"}
+        spread = {} if self.deviation is None else {"deviation": {self.split: self.deviation}}
+        return {self.split: self.values, **spread, **rest}
+
+
+def evaluate(
+    run: Path,
+    data: Path | None = None,
+    *,
+    device: str | None = None,
+    fail_under: Sequence[str] = (),
+    split: str = "test",
+) -> EvaluationReport:
+    """Evaluate a run's model on ``data``, or on the rows that the run itself held out.
+
+    The latter are the rows of predictions.csv: those of the test split, or of the validation split where there is no
+    test split, or else the training rows; of a k-fold run all rows, each predicted by the model that had not seen it.
+    ``split`` is the name under which the values for ``data`` stand. ``fail_under`` has gates as ``metric=bound``; a
+    metric that the spec does not name is computed too. Raises ``UsageError`` for a gate that is none, ``RunError``,
+    and ``DataError`` where ``data`` cannot be read whole.
+    """
+    gates = [parse_gate(text) for text in fail_under]
+    folder = RunFolder.open(run)
+    folder.verify()
+    if data is None:
+        return _held_out(folder, gates)
+    folder.check_usable()
+    predictor = Predictor(folder, device)
+    metrics = _metrics(folder.experiment(), predictor.pipeline, gates)
+    evaluation = _evaluation(predict_known(predictor, data), predictor.pipeline, metrics)
+    return EvaluationReport(split, evaluation, evaluation.values, None, _failed(gates, evaluation.values, metrics))
+
+
+def parse_gate(text: str) -> Gate:
+    """Read ``metric=bound``; raises ``UsageError``."""
+    name, _, number = text.partition("=")
+    try:
+        gate = Gate(name.strip(), float(number))
+    except ValueError:
+        gate = Gate("", math.nan)
+    if not gate.metric or math.isnan(gate.bound):
+        raise UsageError(f"--fail-under {text}: expected METRIC=NUMBER, such as --fail-under accuracy=0.85")
+    return gate
+
+
+def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
+    folds = folder.manifest.folds
+    if not folds:
+        folder.check_usable()
+    experiment = folder.experiment()
+    pipeline = (folder.fold(1) if folds else folder).pipeline()
+    metrics = _metrics(experiment, pipeline, gates)
+    stored = folder.metrics()
+    predictions = read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), _layout(pipeline))
+    evaluation = _evaluation(predictions, pipeline, metrics)
+    if not folds:
+        split = list(stored)[-1]
+        return EvaluationReport(split, evaluation, evaluation.values, None, _failed(gates, evaluation.values, metrics))
+    split = list(stored["mean"])[-1]
+    values, deviation = stored["mean"][split], stored["deviation"][split]
+    return EvaluationReport(split, evaluation, values, deviation, _failed(gates, evaluation.values | values, metrics))
+
+
+def _layout(pipeline: Pipeline) -> Layout:
+    return Layout(pipeline.task, pipeline.classes, pipeline.targets)
+
+
+def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) -> list[Metric]:
+    """Return the metrics of the spec, or the usual ones of the task, and those that only gates name."""
+    metrics = list(or_defaults(experiment.training.metrics, pipeline.task))
+    known = {metric.key for metric in metrics}
+    return metrics + [_gate_metric(gate, pipeline, sorted(known)) for gate in gates if gate.metric not in known]
+
+
+def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric:
+    names = [name for name, metric in METRICS.entries.items() if pipeline.task in metric.tasks]
+    if gate.metric in names:
+        try:
+            return METRICS.decode(gate.metric)
+        except ValidationError:
+            pass  # A metric that needs options can only be named by the spec.
+    choices = sorted({*names, *known})
+    hint = nearest(gate.metric, choices)
+    raise UsageError(f"--fail-under {gate.metric}: no such metric{hint} Those of this run: {', '.join(choices)}")
+
+
+def _failed(gates: Sequence[Gate], values: dict[str, float | None], metrics: Sequence[Metric]) -> list[str]:
+    smaller = {metric.key: metric.goal == "min" for metric in metrics}
+    failures = [gate.failure(values[gate.metric], smaller[gate.metric]) for gate in gates]
+    return [failure for failure in failures if failure]
+
+
+def _evaluation(predictions: Predictions, pipeline: Pipeline, metrics: Sequence[Metric]) -> Evaluation:
+    truth, outputs = predictions.truth, predictions.outputs
+    return evaluate_predictions(truth, outputs, pipeline.task, pipeline.classes, metrics, predictions.weights)
+
+
+def predict_known(predictor: Predictor, data: Path) -> Predictions:
+    """Predict rows whose truth is known; raises ``DataError`` where there is none, or one that cannot be read."""
+    import numpy as np
+
+    parts: list[Predictions] = []
+    start = 0
+    for chunk in predictor.pipeline.stream(data, format=None, columns=None, need_target=True):
+        refuse(str(data), chunk.rejected)
+        rows = chunk.dataset
+        if rows.truth is not None and len(rows):
+            parts.append(Predictions(rows.rows, rows.truth, predictor.outputs(rows, start), rows.weights))
+        start += len(rows)
+    if not parts:
+        raise DataError(f"{data}: has no rows to evaluate; give a file with rows that have the target")
+    weights = [part.weights for part in parts if part.weights is not None]
+    return Predictions(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.outputs for part in parts]),
+        np.concatenate(weights) if weights else None,
+    )

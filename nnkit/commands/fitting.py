@@ -1,0 +1,148 @@
+"""Fitting: a checked experiment becomes a trained network, with its history and checkpoints in the run folder."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from nnkit.errors import DivergedError, InterruptError
+from nnkit.files import append_line, keep_lines, make_folder
+from nnkit.procedures.base import Work
+from nnkit.runs.folder import BEST, CHECKPOINTS, HISTORY, LAST, RunFolder
+from nnkit.runs.manifest import Manifest
+from nnkit.spec import Ready, checkpoints, goal_of
+from nnkit.tensors import write_tensors
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from nnkit.engine.checkpoint import Checkpoint
+    from nnkit.engine.hooks import Hook
+    from nnkit.engine.listener import Listener, Record
+    from nnkit.engine.phase import Phase
+    from nnkit.engine.trainer import Stop
+    from nnkit.nn.graph import GraphNetwork
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """Keeps a run's history and its last checkpoint in the run folder."""
+
+    run: RunFolder
+
+    def save(self, checkpoint: "Checkpoint") -> None:
+        """Replace the last checkpoint."""
+        checkpoint.save(self.run.path / LAST)
+
+    def append(self, record: "Record") -> None:
+        """Add a line to the history."""
+        append_line(self.run.path / HISTORY, json.dumps(record))
+
+    def truncate(self, records: int) -> None:
+        """Cut the history to its first lines, as a checkpoint knew it."""
+        keep_lines(self.run.path / HISTORY, records)
+
+
+def fit(run: RunFolder, ready: Ready, manifest: Manifest, listener: "Listener", stop: "Stop") -> None:
+    """Train from the run's last checkpoint, or from the start, and write the weights.
+
+    Raises ``DivergedError`` or ``InterruptError`` with the last checkpoint kept.
+    """
+    from nnkit.engine.checkpoint import Checkpoint
+    from nnkit.engine.trainer import Trainer
+
+    make_folder(run.path / CHECKPOINTS)
+    run.seal(manifest, "running")
+    training, validation = ready.experiment.training, ready.prepared.validation is not None
+    last = run.path / LAST
+    checkpoint = Checkpoint.load(last) if last.exists() else None
+    network = build_network(ready, manifest.device)
+    work = Work(ready.plan, network, ready.prepared, training, ready.experiment.seed, torch_device(manifest.device))
+    every = checkpoints(training, validation).every_seconds
+    trainer = Trainer(make_hooks(run, ready), RunStore(run), listener, stop, every)
+    trainer.fit(training.procedure.phases(work), checkpoint)
+    run.write_weights(to_arrays(network.state_dict()))
+
+
+@contextmanager
+def sealing(run: RunFolder, manifest: Manifest) -> Iterator[None]:
+    """Seal the run with what became of it: finished, diverged or interrupted."""
+    try:
+        yield
+    except DivergedError:
+        run.seal(manifest, "diverged")
+        raise
+    except InterruptError:
+        run.seal(manifest, "interrupted")
+        raise
+    run.seal(manifest, "finished")
+
+
+def torch_device(name: str) -> "torch.device":
+    """Return torch's device of a name that a manifest has."""
+    import torch
+
+    return torch.device(name)
+
+
+def build_network(ready: Ready, device: str) -> "GraphNetwork":
+    """Return the network that is trained, on its device, with the weights that follow from the seed."""
+    import torch
+
+    plan = ready.experiment.training.procedure.trained(ready.plan)
+    network = plan.build()
+    network.load_arrays(ready.plan.initial_weights(ready.experiment.seed))
+    double = ready.experiment.training.precision == "float64"
+    return network.to(device, torch.float64 if double else torch.float32)
+
+
+def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
+    """Return the engine's hooks of the spec's callbacks, and the one that keeps the best weights."""
+    from nnkit.engine.hooks import BestWeights, Watch
+
+    training = ready.experiment.training
+    hooks = [callback.build(goal_of(callback.watched or "loss", training)) for callback in training.callbacks]
+    options = checkpoints(training, ready.prepared.validation is not None)
+    if options.best:
+        watch = Watch(options.monitor, goal_of(options.monitor, training), options.min_delta)
+        hooks.append(BestWeights(watch, lambda phase: save_best(run, phase)))
+    return [hook for hook in hooks if hook is not None]
+
+
+def save_best(run: RunFolder, phase: "Phase") -> None:
+    """Replace the file of the best weights."""
+    write_tensors(run.path / BEST, to_arrays(phase.weights()), {})
+
+
+def to_arrays(weights: "dict[str, torch.Tensor]") -> "dict[str, NDArray[np.generic]]":
+    """Return tensors as arrays in memory."""
+    arrays: dict[str, Any] = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
+    return arrays
+
+
+@contextmanager
+def stopping_on_signals() -> "Iterator[Stop]":
+    """Let Ctrl-C and SIGTERM ask the trainer to stop; a second Ctrl-C ends the process as it always does."""
+    from nnkit.engine.trainer import Stop
+
+    stop = Stop()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.signal_number = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # Only the main thread may listen to signals.
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,152 @@
+"""``nnkit predict``: a line out for each row in, in order, in constant memory."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias
+
+from nnkit.commands.rejects import rejects_to
+from nnkit.data.fresh import format_of, sniff
+from nnkit.data.pipeline import Pipeline
+from nnkit.errors import DataError, UsageError
+from nnkit.inference import Predictor
+from nnkit.predictions import Layout, csv_line, csv_rows, json_members, json_rows, prediction_table
+from nnkit.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Format: TypeAlias = Literal["csv", "jsonl"]
+Cells: TypeAlias = Mapping[str, Sequence[Any]]
+"""An input's columns, as they were read: text, or values of JSON."""
+CHUNK_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class PredictSummary:
+    """What a stream came to: rows predicted, rows rejected, and by column how many categories were never seen."""
+
+    rows: int
+    rejected: int
+    unseen: dict[str, int]
+
+
+def predict(
+    run: Path,
+    data: Path | BinaryIO | None,
+    output: TextIO,
+    *,
+    format: Format | None = None,  # noqa: A002 - the name that the option has
+    columns: Sequence[str] | None = None,
+    keep: bool = False,
+    rejects: Path | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+    device: str | None = None,
+) -> PredictSummary:
+    """Write a prediction for each row of ``data`` to ``output``, in order; None stands for the run's own source.
+
+    ``format`` is that of the output; by default it is JSON Lines where the input is, and else CSV. ``columns`` names
+    the columns of a CSV input that has no header. With ``keep`` the input's columns come before the prediction.
+    Rows that cannot be read go to ``rejects`` as CSV: line, reason, the row; without it the first is a ``DataError``,
+    and what comes before its chunk has been written. What is written does not depend on ``chunk_rows``.
+    Raises ``RunError``, ``DataError``, ``ResourceError``, and ``UsageError`` for names that ``keep`` would double.
+    """
+    folder = RunFolder.open(run)
+    folder.check_usable()
+    folder.verify()
+    predictor = Predictor(folder, device)
+    pipeline = predictor.pipeline
+    source = _origin(data, pipeline)
+    writer = _writer(output, pipeline, format or ("jsonl" if source.format == "jsonl" else "csv"), keep)
+    stream = pipeline.stream(
+        source.origin, format=source.format, columns=list(columns) if columns else None, chunk_rows=chunk_rows
+    )
+    rows = rejected = 0
+    with rejects_to(rejects, source.name) as refuse:
+        for chunk in stream:
+            refuse(chunk.rejected)
+            writer.write(predictor.outputs(chunk.dataset, rows), chunk.raw)
+            rows += len(chunk.dataset)
+            rejected += len(chunk.rejected)
+    return PredictSummary(rows, rejected, dict(pipeline.unseen))
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where rows come from, what messages call it, and the type of source that reads it."""
+
+    origin: Path | BinaryIO | None
+    name: str
+    format: str
+
+
+def _origin(data: Path | BinaryIO | None, pipeline: Pipeline) -> _Origin:
+    if data is None:
+        return _Origin(None, pipeline.known.source.title, pipeline.known.source.type_name)
+    if isinstance(data, Path):
+        return _Origin(data, str(data), format_of(data))
+    from nnkit.frames.text import unpacked
+
+    file = unpacked(data)
+    return _Origin(file, "standard input", sniff(file))
+
+
+def _writer(output: TextIO, pipeline: Pipeline, format_name: Format, keep: bool) -> "CsvWriter | JsonWriter":
+    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
+    return JsonWriter(output, layout, keep) if format_name == "jsonl" else CsvWriter(output, layout, keep)
+
+
+class CsvWriter:
+    """Writes predictions as CSV, under a header that the first chunk fixes."""
+
+    def __init__(self, output: TextIO, layout: Layout, keep: bool) -> None:
+        self._output = output
+        self._layout = layout
+        self._keep = keep
+        self._kept: list[str] | None = None
+
+    def write(self, outputs: "NDArray[np.float64]", cells: Cells) -> None:
+        """Write a row for each of ``outputs``; ``cells`` are the input's columns."""
+        if self._kept is None:
+            self._kept = list(cells) if self._keep else []
+            refuse_doubles(self._kept, self._layout.header)
+            self._output.write(csv_line([*self._kept, *self._layout.header]))
+        if self._keep and (more := [name for name in cells if name not in self._kept]):
+            raise DataError(
+                f"--keep: {more[0]!r} is not in the rows before, and CSV has one header; use --format jsonl"
+            )
+        empty = [""] * len(outputs)
+        kept = {f"kept {name}": list(map(cell_text, cells.get(name, empty))) for name in self._kept}
+        self._output.write(csv_rows(kept | prediction_table(outputs, self._layout)))
+
+
+class JsonWriter:
+    """Writes predictions as JSON Lines."""
+
+    def __init__(self, output: TextIO, layout: Layout, keep: bool) -> None:
+        self._output = output
+        self._layout = layout
+        self._keep = keep
+
+    def write(self, outputs: "NDArray[np.float64]", cells: Cells) -> None:
+        """Write an object for each of ``outputs``; ``cells`` are the input's columns."""
+        if self._keep:
+            refuse_doubles(cells, ["prediction", "probabilities"])
+        table = prediction_table(outputs, self._layout)
+        self._output.write(json_rows(table, self._layout, json_members(cells) if self._keep else None))
+
+
+def refuse_doubles(kept: Iterable[str], written: Sequence[str]) -> None:
+    """Raise ``UsageError`` where a column of the input has the name of one that is written."""
+    doubles = [name for name in kept if name in written]
+    if doubles:
+        raise UsageError(f"--keep: the input has a column {doubles[0]!r} already; rename it, or leave out --keep")
+
+
+def cell_text(cell: object) -> str:
+    """Write an input's cell as CSV has it: text as it is, nothing for a missing one, other values as JSON."""
+    if isinstance(cell, str):
+        return cell
+    return "" if cell is None else json.dumps(cell, ensure_ascii=False)

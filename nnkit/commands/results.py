@@ -1,0 +1,117 @@
+"""Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nnkit.data.pipeline import Pipeline
+from nnkit.errors import RunError
+from nnkit.evaluation import Evaluation, confusion_csv, evaluate
+from nnkit.inference import Predictor
+from nnkit.metrics import or_defaults
+from nnkit.predictions import Layout, Predictions, predictions_csv
+from nnkit.runs.card import model_card
+from nnkit.runs.folder import CARD, CONFUSION, CONFUSION_PICTURE, HISTORY_PICTURE, METRICS, PREDICTIONS, RunFolder
+from nnkit.runs.folds import combine_folds
+from nnkit.runs.manifest import Manifest
+from nnkit.spec import Experiment, Ready
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained model's predictions for each split, ``train`` first; the last one is the one that is reported."""
+
+    splits: dict[str, Predictions]
+
+    @property
+    def reported(self) -> Predictions:
+        """The test rows; without a test split the validation rows, without that the training rows."""
+        return list(self.splits.values())[-1]
+
+
+def outcome(run: RunFolder, ready: Ready) -> Outcome:
+    """Return what the run's own files predict for the rows that it was made of."""
+    predictor = Predictor(run)
+    prepared = ready.prepared
+    splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    return Outcome(
+        {
+            name: Predictions(rows.rows, rows.truth, predictor.outputs(rows), rows.weights)
+            for name, rows in splits.items()
+            if rows is not None and rows.truth is not None and len(rows)
+        }
+    )
+
+
+def write_results(run: RunFolder, ready: Ready, outcome: Outcome) -> None:
+    """Write metrics, predictions, the confusion matrix and the pictures of a run."""
+    pipeline, experiment = ready.prepared.pipeline, ready.experiment
+    evaluations = {split: score(experiment, pipeline, predictions) for split, predictions in outcome.splits.items()}
+    run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
+    _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
+    _draw_history(run)
+
+
+def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
+    """Compare predictions with the truth by the metrics of the spec, or the usual ones of the task."""
+    metrics = or_defaults(experiment.training.metrics, pipeline.task)
+    truth, outputs = predictions.truth, predictions.outputs
+    return evaluate(truth, outputs, pipeline.task, pipeline.classes, metrics, predictions.weights)
+
+
+def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> None:
+    run.write(PREDICTIONS, predictions_csv(predictions, Layout(pipeline.task, pipeline.classes, pipeline.targets)))
+    if evaluation.confusion is not None:
+        run.write(CONFUSION, confusion_csv(evaluation))
+    for name, picture in _pictures(pipeline, predictions, evaluation).items():
+        run.write(name, picture)
+
+
+def _pictures(pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> dict[str, bytes]:
+    from nnkit import figures
+
+    truth, outputs, classes = predictions.truth, predictions.outputs, pipeline.classes
+    if pipeline.task == "regression":
+        return {"residuals.png": figures.residuals(truth, outputs, pipeline.targets)}
+    pictures = {
+        "roc.png": figures.roc(truth, outputs, classes),
+        "precision_recall.png": figures.precision_recall(truth, outputs, classes),
+        "calibration.png": figures.calibration(truth, outputs, classes),
+    }
+    if evaluation.confusion is not None:
+        pictures[CONFUSION_PICTURE] = figures.confusion_matrix(evaluation.confusion, classes)
+    return pictures
+
+
+def _draw_history(run: RunFolder) -> None:
+    from nnkit import figures
+
+    records = run.history()
+    if records:
+        run.write(HISTORY_PICTURE, figures.history(records))
+
+
+def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outcome]) -> None:
+    """Write what the folds say together: metrics by mean and deviation, and the predictions of all held-out rows."""
+    import numpy as np
+
+    run.write_json(METRICS, combine_folds([run.fold(number).metrics() for number in range(1, len(folds) + 1)]))
+    held_out = [outcome.reported for outcome in outcomes]
+    order = np.argsort(np.concatenate([part.rows for part in held_out]), kind="stable")
+    weights = [part.weights for part in held_out if part.weights is not None]
+    together = Predictions(
+        rows=np.concatenate([part.rows for part in held_out])[order],
+        truth=np.concatenate([part.truth for part in held_out])[order],
+        outputs=np.concatenate([part.outputs for part in held_out])[order],
+        weights=np.concatenate(weights)[order] if weights else None,
+    )
+    pipeline = folds[0].prepared.pipeline
+    _write_reported(run, pipeline, together, score(folds[0].experiment, pipeline, together))
+
+
+def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> None:
+    """Write the model card."""
+    try:
+        confusion = run.read(CONFUSION).decode()
+    except RunError:
+        confusion = None
+    run.write(CARD, model_card(manifest, experiment, run.metrics(), confusion))

@@ -1,0 +1,124 @@
+"""Evaluation: metrics of a set of predictions, a table of the classes and the confusion matrix."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nnkit.metrics import Metric
+from nnkit.metrics import predicted as predicted
+from nnkit.tasks import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Counts: TypeAlias = NDArray[np.int64]
+    Floats: TypeAlias = NDArray[np.float64]
+    Truth: TypeAlias = NDArray[np.generic]
+
+ClassRow: TypeAlias = dict[str, str | int | float | None]
+"""A class (``class``) or a label (``label``) with ``precision``, ``recall``, ``f1`` and ``support``, its rows."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good predictions are; None stands for what is undefined."""
+
+    task: Task
+    classes: Sequence[str]
+    """The labels in the model's order; of multilabel the targets; none in regression."""
+    values: dict[str, float | None]
+    """By metric."""
+    per_class: list[ClassRow]
+    """A row for each class or label, also for those that no row has; none in regression."""
+    confusion: "Counts | None"
+    """Rows counted by truth (axis 0) and prediction (axis 1); only with classes that exclude each other."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "task": self.task,
+            "classes": list(self.classes),
+            "values": self.values,
+            "per_class": self.per_class,
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+        }
+
+
+def evaluate(
+    truth: "Truth",
+    outputs: "Floats",
+    task: Task,
+    classes: Sequence[str],
+    metrics: Sequence[Metric],
+    weights: "Floats | None" = None,
+) -> Evaluation:
+    """Compare ``truth`` with ``outputs`` (arrays as in ``nnkit.tasks``).
+
+    ``classes`` are the labels in the model's order, or the targets of multilabel. Weights [n] go into the metrics and
+    the table of the classes; its ``support`` and the confusion matrix count rows.
+    """
+    values = {metric.key: defined(metric.compute(truth, outputs, task, weights)) for metric in metrics}
+    if task == "regression":
+        return Evaluation(task, (), values, [], None)
+    decided = predicted(outputs, task)
+    if task == "multilabel":
+        return Evaluation(task, classes, values, _label_rows(classes, truth, decided, weights), None)
+    counts = count(truth, decided, len(classes))
+    weighed = counts if weights is None else count(truth, decided, len(classes), weights)
+    rows: list[ClassRow] = [{"class": name, **_scores(weighed, index, counts)} for index, name in enumerate(classes)]
+    return Evaluation(task, classes, values, rows, counts.astype("int64"))
+
+
+def defined(value: float) -> float | None:
+    """Return the value, or None for what is not a finite number."""
+    return value if math.isfinite(value) else None
+
+
+def count(truth: "Truth", decided: "Truth", classes: int, weights: "Floats | None" = None) -> "NDArray[Any]":
+    """Return the rows, or their weights, by class of truth (axis 0) and of prediction (axis 1)."""
+    import numpy as np
+
+    cells = truth.astype(np.int64) * classes + decided.astype(np.int64)
+    return np.bincount(cells, weights, classes * classes).reshape(classes, classes)
+
+
+def _label_rows(labels: Sequence[str], truth: "Truth", decided: "Truth", weights: "Floats | None") -> list[ClassRow]:
+    rows: list[ClassRow] = []
+    for index, name in enumerate(labels):
+        counts = count(truth[:, index], decided[:, index], 2)
+        weighed = counts if weights is None else count(truth[:, index], decided[:, index], 2, weights)
+        rows.append({"label": name, **_scores(weighed, 1, counts)})
+    return rows
+
+
+def _scores(weighed: "NDArray[Any]", index: int, counts: "NDArray[Any]") -> ClassRow:
+    hits, predicted_rows, rows = weighed[index, index], weighed[:, index].sum(), weighed[index].sum()
+    return {
+        "precision": _share(hits, predicted_rows),
+        "recall": _share(hits, rows),
+        "f1": _share(2 * hits, predicted_rows + rows),
+        "support": int(counts[index].sum()),
+    }
+
+
+def _share(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def confusion_csv(evaluation: Evaluation) -> str:
+    """Write the confusion matrix as CSV: a row for each true class, a column for each predicted one.
+
+    Raises ``TypeError`` for a task that has no confusion matrix.
+    """
+    if evaluation.confusion is None:
+        raise TypeError(f"a {evaluation.task} evaluation has no confusion matrix")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["truth", *evaluation.classes])
+    for name, counts in zip(evaluation.classes, evaluation.confusion.tolist(), strict=True):
+        writer.writerow([name, *counts])
+    return text.getvalue()

@@ -1,0 +1,36 @@
+"""The one map of families: what a spec chooses from by ``type``, under the names of the command line."""
+
+from typing import Any
+
+from nnkit.activations import ACTIVATIONS
+from nnkit.callbacks import CALLBACKS
+from nnkit.config.registry import Registry
+from nnkit.data.sources import SOURCES
+from nnkit.data.transforms import TRANSFORMS
+from nnkit.initializers import INITIALIZERS
+from nnkit.layers.base import LAYERS
+from nnkit.losses import LOSSES
+from nnkit.metrics import METRICS
+from nnkit.models.base import MODELS
+from nnkit.optimizers import OPTIMIZERS
+from nnkit.procedures.base import PROCEDURES
+from nnkit.schedules import SCHEDULES
+
+FAMILIES: dict[str, Registry[Any]] = {
+    registry.family: registry
+    for registry in (
+        SOURCES,
+        TRANSFORMS,
+        MODELS,
+        LAYERS,
+        ACTIVATIONS,
+        INITIALIZERS,
+        PROCEDURES,
+        LOSSES,
+        OPTIMIZERS,
+        SCHEDULES,
+        METRICS,
+        CALLBACKS,
+    )
+}
+"""In the order of a spec: data, model, training."""

@@ -1,0 +1,108 @@
+"""Inference: what a run's network says of rows, the same for a row however the rows are cut into chunks."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from nnkit.data.pipeline import Pipeline
+from nnkit.errors import Problem, RunError, SpecError
+from nnkit.models.plan import Plan
+from nnkit.runs.folder import RunFolder
+from nnkit.shapes import size
+from nnkit.spec import Experiment
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from nnkit.data.dataset import Dataset
+
+    Floats: TypeAlias = NDArray[np.float64]
+
+BLOCK_ROWS = 1024
+BLOCK_VALUES = 2**24
+"""Rows that go through the network at once, and how many values all its layers may then have (64 MiB)."""
+
+
+def block_rows(plan: Plan) -> int:
+    """Return how many rows of ``plan`` go through the network at once: a power of two that follows from it alone."""
+    values = sum(size(row.shape) for row in plan.rows())
+    most = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, values)))
+    return 1 << (most.bit_length() - 1)
+
+
+def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
+    """Return the plan of the run's network; raises ``RunError`` where its pipeline is not one that it can work with."""
+    procedure = experiment.training.procedure
+    try:
+        plan = experiment.model.plan(pipeline.input_shapes)
+        problems = procedure.problems(plan, pipeline, experiment.training)
+        if procedure.task(len(pipeline.targets)) != pipeline.task:
+            problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
+        if problems:
+            raise SpecError(problems)
+    except SpecError as error:
+        raise RunError(
+            f"{run.path}: its pipeline and network do not fit: {error}; copy the run folder again"
+        ) from error
+    return plan
+
+
+class Predictor:
+    """A run's network, loaded from its folder and ready to predict.
+
+    The last bits of a matrix product depend on how many rows it has and on where a row stands among them. So the
+    network always gets blocks of one size, and a row stands in its block where its number in the stream says: blocks
+    that are not full are padded.
+
+    ``device`` is auto, cpu, cuda or mps, or None for auto. Raises ``RunError`` and ``ResourceError``.
+    """
+
+    def __init__(self, run: RunFolder, device: str | None = None) -> None:
+        import torch
+
+        from nnkit.engine.device import pick
+
+        self._device = pick(device or "auto")
+        experiment = run.experiment()
+        self.pipeline = run.pipeline()
+        plan = _plan(run, experiment, self.pipeline)
+        procedure = experiment.training.procedure
+        self._dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
+        self._network = procedure.trained(plan).build()
+        self._network.load_arrays(run.weights(plan))
+        self._network.to(self._device, self._dtype).eval()
+        self._finish = procedure.finish(plan, self.pipeline.task)
+        self._block = block_rows(plan)
+
+    def outputs(self, rows: "Dataset", start: int = 0) -> "Floats":
+        """Return the outputs for ``rows`` as an array of ``nnkit.tasks``, regression in the target's own units.
+
+        ``start`` is the number of the first of ``rows`` in the stream that they are a part of. The values are
+        those of a float32, unless the run's precision is float64.
+        """
+        import numpy as np
+
+        begins = range(-(start % self._block), max(len(rows), 1), self._block)
+        outputs = np.concatenate([self._outputs(rows, begin) for begin in begins])
+        restored: Floats = self.pipeline.restore_target(outputs)
+        if self._dtype.itemsize == 4:
+            with np.errstate(over="ignore"):
+                restored = restored.astype(np.float32).astype(np.float64)
+        return restored
+
+    def _outputs(self, rows: "Dataset", begin: int) -> "Floats":
+        """Return the outputs for the block that begins at row ``begin``, which is negative before the first row."""
+        import torch
+
+        first, last = max(begin, 0), min(begin + self._block, len(rows))
+        inputs = {name: self._padded(array[first:last], first - begin) for name, array in rows.inputs.items()}
+        with torch.inference_mode():
+            outputs = self._finish(self._network(inputs))
+        return outputs[first - begin : last - begin]
+
+    def _padded(self, rows: "NDArray[np.float32]", before: int) -> "torch.Tensor":
+        import torch
+
+        block = torch.zeros((self._block, *rows.shape[1:]), dtype=self._dtype)
+        block[before : before + len(rows)] = torch.from_numpy(rows)
+        return block.to(self._device)

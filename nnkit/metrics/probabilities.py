@@ -1,0 +1,171 @@
+"""Metrics of probabilities: how rows are ranked, and how far their probabilities can be believed."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from nnkit.metrics import METRICS, Metric
+from nnkit.tasks import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nnkit.metrics import Floats, Truth
+
+NAN = float("nan")
+
+
+def one_hot(truth: "Truth", outputs: "Floats", task: Task) -> "tuple[Truth, Floats]":
+    """Return truth (0 and 1) and probabilities, both [n, columns]: a column for the positive class, class or label."""
+    import numpy as np
+
+    if task == "binary":
+        return truth[:, None], outputs[:, None]
+    return (np.eye(outputs.shape[1])[truth.astype(np.int64)] if task == "multiclass" else truth), outputs
+
+
+class _Ranking(Metric):
+    """A metric of how rows are ranked; with several classes or labels the mean over those where it is defined."""
+
+    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    goal = "max"
+
+    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+        """Return the mean over the columns that have both rows of the class and others."""
+        truths, scores = one_hot(truth, outputs, task)
+        values = [
+            self.of_column(column, score, weights)
+            for column, score in zip(truths.T, scores.T, strict=True)
+            if column.min() != column.max()
+        ]
+        return sum(values) / len(values) if values else NAN
+
+    def of_column(self, truth: "Truth", scores: "Floats", weights: "Floats | None") -> float:
+        """Return the metric of one class against all others."""
+        raise TypeError(f"{type(self).__name__} does not say what it computes")
+
+
+@METRICS.register("roc_auc")
+class RocAuc(_Ranking):
+    """Probability that a row of the class is ranked above another row: the area under the ROC curve.
+
+    With several classes or labels it is the mean over them, each against the rest (macro average).
+    """
+
+    def of_column(self, truth: "Truth", scores: "Floats", weights: "Floats | None") -> float:
+        """Return scikit-learn's roc_auc_score."""
+        from sklearn.metrics import roc_auc_score
+
+        return float(roc_auc_score(truth, scores, sample_weight=weights))
+
+
+@METRICS.register("pr_auc")
+class PrAuc(_Ranking):
+    """Mean precision over the recalls of all thresholds: the area under the precision-recall curve, without lines.
+
+    With several classes or labels it is the mean over them (macro average).
+    """
+
+    def of_column(self, truth: "Truth", scores: "Floats", weights: "Floats | None") -> float:
+        """Return scikit-learn's average_precision_score."""
+        from sklearn.metrics import average_precision_score
+
+        return float(average_precision_score(truth, scores, sample_weight=weights))
+
+
+@METRICS.register("log_loss")
+class LogLoss(Metric):
+    """Mean of minus the log of the probability given to the truth; with several labels the mean over them too."""
+
+    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    goal = "min"
+
+    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+        """Return scikit-learn's log_loss."""
+        import numpy as np
+        from sklearn.metrics import log_loss
+
+        if task == "multiclass":
+            # Probabilities that were computed in float32 add up to 1 only nearly.
+            whole = outputs / outputs.sum(axis=1, keepdims=True)
+            return float(log_loss(truth, whole, labels=range(outputs.shape[1]), sample_weight=weights))
+        truths, scores = one_hot(truth, outputs, task)
+        pairs = zip(truths.T, scores.T, strict=True)
+        return float(np.mean([log_loss(y, p, labels=[0, 1], sample_weight=weights) for y, p in pairs]))
+
+
+@METRICS.register("brier")
+class Brier(Metric):
+    """Mean squared distance of the probabilities from the truth (Brier, 1950), from 0 to 1.
+
+    With several classes it is the sum over the classes, from 0 to 2; with several labels the mean over them.
+    """
+
+    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    goal = "min"
+
+    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+        """Return the mean of the squares."""
+        import numpy as np
+
+        truths, scores = one_hot(truth, outputs, task)
+        squares = (scores - truths.astype(np.float64)) ** 2
+        rows = squares.sum(axis=1) if task == "multiclass" else squares.mean(axis=1)
+        return float(np.average(rows, weights=weights))
+
+
+@METRICS.register("top_k_accuracy")
+class TopKAccuracy(Metric):
+    """Share of the rows whose class is among the likeliest k."""
+
+    tasks = frozenset({"multiclass"})
+    goal = "max"
+
+    k: int = Field(default=5, ge=1, description="How many of the likeliest classes are looked at.")
+
+    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+        """Return the share; among equal probabilities the first class counts as likelier, as in a prediction."""
+        import numpy as np
+
+        likeliest = np.argsort(-outputs, axis=1, kind="stable")[:, : self.k]
+        return float(np.average((likeliest == truth[:, None]).any(axis=1), weights=weights))
+
+
+@METRICS.register("calibration_error")
+class CalibrationError(Metric):
+    """Mean distance between probabilities and the share of rows for which they come true (Naeini and others, 2015).
+
+    The probabilities are put into bins of equal width: with two classes those of the positive one, with several
+    classes that of the prediction, with several labels those of all labels together.
+    """
+
+    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    goal = "min"
+
+    bins: int = Field(default=10, ge=1, le=1000, description="How many bins there are from 0 to 1.")
+
+    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+        """Return the mean over the bins, each by its share of the rows."""
+        import numpy as np
+
+        believed, came_true = believed_and_true(truth, outputs, task)
+        counts = np.repeat(np.ones(len(truth)) if weights is None else weights, believed.size // len(truth))
+        gaps = np.bincount(bins_of(believed, self.bins), counts * (believed - came_true), self.bins)
+        return float(np.abs(gaps).sum() / counts.sum())
+
+
+def believed_and_true(truth: "Truth", outputs: "Floats", task: Task) -> "tuple[Floats, Floats]":
+    """Return probabilities and whether they came true (0 or 1), both flat, each row's values side by side."""
+    import numpy as np
+
+    if task == "multiclass":
+        likeliest = outputs.argmax(axis=1)
+        return outputs[np.arange(len(outputs)), likeliest], (likeliest == truth).astype(np.float64)
+    return outputs.ravel(), truth.ravel().astype(np.float64)
+
+
+def bins_of(probabilities: "Floats", bins: int) -> "np.typing.NDArray[np.int64]":
+    """Return for each probability the bin of equal width that it is in; 1 is in the last one."""
+    import numpy as np
+
+    return np.clip((probabilities * bins).astype(np.int64), 0, bins - 1)

@@ -1,0 +1,59 @@
+"""Optimizers: how gradients change weights."""
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import Field
+
+from nnkit.config.piece import Piece
+from nnkit.config.registry import Registry
+from nnkit.schedules import ScheduleChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import torch
+
+
+class Optimizer(Piece):
+    """A rule that changes weights along their gradients.
+
+    Options and defaults are torch's; where Keras' defaults differ, each optimizer says which. ``weight_decay`` is
+    torch's too: but for `adamw`, `adafactor` and `muon` it is added to the gradient, whereas Keras always takes it off
+    the weights themselves.
+    """
+
+    torch_name: ClassVar[str] = ""
+    """The class in ``torch.optim`` that this is; its arguments are the piece's options."""
+    fuses: ClassVar[bool] = False
+    """Whether torch has it as one kernel for all weights, on the CPU and on CUDA."""
+
+    lr: float = Field(default=1e-3, gt=0, description="Learning rate before any schedule.")
+    schedule: ScheduleChoice | None = Field(default=None, description="Factor on the learning rate over the epochs.")
+
+    def build(self, parameters: "Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
+        """Return torch's optimizer over ``parameters``, fused where torch has that for their device."""
+        import torch
+
+        kind: type[torch.optim.Optimizer] = getattr(torch.optim, self.torch_name)
+        weights = list(parameters)
+        fused: dict[str, Any] = {"fused": True} if self.fuses and can_fuse(weights) else {}
+        return kind(weights, **self.arguments(), **fused)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the options as torch's class takes them."""
+        return self.model_dump(exclude={"schedule"})
+
+
+def can_fuse(parameters: "Iterable[torch.nn.Parameter]") -> bool:
+    """Return whether all weights are where torch has its fused kernels."""
+    return all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+
+
+OPTIMIZERS = Registry("optimizers", "optimizer", Optimizer, home="nnkit.optimizers")
+OptimizerChoice: TypeAlias = Annotated[Optimizer, OPTIMIZERS]
+
+Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+"""A number from 0 to less than 1, as the factor of a running mean."""
+
+EPSILON = "Added to the denominator, so that it is never 0."
+WEIGHT_DECAY = "Factor of the weights that is added to their gradients."

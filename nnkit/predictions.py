@@ -1,0 +1,249 @@
+"""Predictions as text: what ``predict`` writes, what predictions.csv holds, and how that is read back."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nnkit.errors import RunError
+from nnkit.evaluation import predicted
+from nnkit.tasks import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats: TypeAlias = NDArray[np.float64]
+    Truth: TypeAlias = NDArray[np.generic]
+
+Table: TypeAlias = dict[str, list[str]]
+"""A table as text: a list of as many cells for each column."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What predictions are of: the task, the labels in the model's order and the target columns."""
+
+    task: Task
+    classes: Sequence[str]
+    """The labels, the positive one last of two; the target columns in multilabel; nothing in regression."""
+    targets: Sequence[str]
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one prediction a row, and not one for each target."""
+        return self.task in ("binary", "multiclass") or (self.task == "regression" and len(self.targets) == 1)
+
+    def names(self, what: str) -> list[str]:
+        """Return the columns of something that each target has: ``prediction``, or ``prediction_<target>``."""
+        return [what] if self.single else [f"{what}_{target}" for target in self.targets]
+
+    @property
+    def probabilities(self) -> list[str]:
+        """The columns of probabilities: ``probability_<class>`` in the model's order; none in regression."""
+        return [] if self.task == "regression" else [f"probability_{name}" for name in self.classes]
+
+    @property
+    def header(self) -> list[str]:
+        """All columns of a prediction."""
+        return [*self.names("prediction"), *self.probabilities]
+
+
+def prediction_table(outputs: "Floats", layout: Layout) -> Table:
+    """Return predictions and probabilities of ``outputs`` (an array of ``nnkit.tasks``) as text."""
+    decided = _target_cells(predicted(outputs, layout.task), layout)
+    cells = [*decided, *map(texts, _probabilities(outputs, layout).T)]
+    return dict(zip(layout.header, cells, strict=True))
+
+
+def _target_cells(values: "Truth", layout: Layout) -> list[list[str]]:
+    """Return a list of cells for each target of class indices, of 0 and 1, or of numbers."""
+    if layout.task in ("binary", "multiclass"):
+        return [[layout.classes[index] for index in values.tolist()]]
+    if layout.task == "multilabel":
+        return [list(map(str, column)) for column in values.T.tolist()]
+    return list(map(texts, values.T))
+
+
+def _probabilities(outputs: "Floats", layout: Layout) -> "Floats":
+    import numpy as np
+
+    if layout.task == "regression":
+        return np.empty((len(outputs), 0))
+    if layout.task != "binary":
+        return outputs
+    others = np.where(_is_float32(outputs), (1 - outputs).astype(np.float32), 1 - outputs)
+    return np.column_stack((others, outputs))
+
+
+def _is_float32(values: "NDArray[Any]") -> "NDArray[np.bool_]":
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        exact: NDArray[np.bool_] = values.astype(np.float32) == values
+    return exact
+
+
+def texts(values: "NDArray[Any]") -> list[str]:
+    """Write numbers [n] with the fewest digits that give them back: a float32's, where the number is one."""
+    import numpy as np
+
+    exact = _is_float32(values)
+    if exact.all():
+        return list(map(str, values.astype(np.float32)))
+    with np.errstate(over="ignore"):
+        short = values.astype(np.float32)
+    return [str(narrow if fits else wide) for narrow, wide, fits in zip(short, values, exact, strict=True)]
+
+
+def csv_line(names: Iterable[str]) -> str:
+    """Return a line of CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(names)
+    return text.getvalue()
+
+
+def csv_rows(table: Mapping[str, Sequence[str]]) -> str:
+    """Return the rows of a table as CSV, without a header."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(zip(*table.values(), strict=True))
+    return text.getvalue()
+
+
+def json_rows(table: Mapping[str, Sequence[str]], layout: Layout, before: Sequence[str] | None = None) -> str:
+    """Return a table of predictions as JSON Lines; ``before`` has members of each row's object to put first.
+
+    A row is ``{"prediction": ..., "probabilities": {class: ...}}``; where there are several targets, ``prediction``
+    is a mapping too. Labels that are numbers are written as numbers.
+    """
+    template = _json_template(layout)
+    cells = [_json_cells(name, table[name], layout) for name in layout.header]
+    rows = [template % row for row in zip(*cells, strict=True)]
+    if before is None:
+        return "".join(f"{{{row}}}\n" for row in rows)
+    return "".join(f"{{{', '.join((*filter(None, [first]), row))}}}\n" for first, row in zip(before, rows, strict=True))
+
+
+def _json_template(layout: Layout) -> str:
+    prediction = '"prediction": %s' if layout.single else f'"prediction": {_mapping(layout.targets)}'
+    if layout.task == "regression":
+        return prediction
+    return f'{prediction}, "probabilities": {_mapping(layout.classes)}'
+
+
+def json_members(cells: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return for each row its cells as members of a JSON object, without those that are missing (None)."""
+    names = [json.dumps(name, ensure_ascii=False) for name in cells]
+    return [
+        ", ".join(
+            f"{name}: {json.dumps(cell, ensure_ascii=False)}"
+            for name, cell in zip(names, row, strict=True)
+            if cell is not None
+        )
+        for row in zip(*cells.values(), strict=True)
+    ]
+
+
+def _member(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False).replace("%", "%%") + ": %s"
+
+
+def _mapping(names: Sequence[str]) -> str:
+    return f"{{{', '.join(map(_member, names))}}}"
+
+
+def _json_cells(name: str, cells: Sequence[str], layout: Layout) -> Sequence[str]:
+    if name == "prediction" and layout.task != "regression":
+        literals = _json_labels(layout.classes)
+        return [literals[cell] for cell in cells]
+    return ["null" if cell in ("nan", "inf", "-inf") else cell for cell in cells]
+
+
+def _json_labels(classes: Sequence[str]) -> dict[str, str]:
+    if all(_is_number(label) for label in classes):
+        return {label: label for label in classes}
+    return {label: json.dumps(label, ensure_ascii=False) for label in classes}
+
+
+def _is_number(label: str) -> bool:
+    """Tell whether a label is what JSON itself would write for a number, so that 007 and 1e3 stay text."""
+    try:
+        value = json.loads(label)
+        return type(value) in (int, float) and json.dumps(value, allow_nan=False) == label
+    except (ValueError, RecursionError):
+        return False
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows of a split: their numbers in the source (from 0), truth and outputs as in ``nnkit.tasks``, their weights."""
+
+    rows: "NDArray[np.int64]"
+    truth: "Truth"
+    outputs: "Floats"
+    weights: "Floats | None" = None
+
+
+def predictions_csv(predictions: Predictions, layout: Layout) -> str:
+    """Return predictions.csv: row, weight where rows have one, truth, prediction, probabilities."""
+    table = {"row": list(map(str, predictions.rows.tolist()))}
+    if predictions.weights is not None:
+        table["weight"] = list(map(str, predictions.weights.tolist()))
+    table |= zip(layout.names("truth"), _truth_cells(predictions.truth, layout), strict=True)
+    table |= prediction_table(predictions.outputs, layout)
+    return csv_line(table) + csv_rows(table)
+
+
+def _truth_cells(truth: "Truth", layout: Layout) -> list[list[str]]:
+    if layout.task != "regression":
+        return _target_cells(truth, layout)
+    return [list(map(str, column)) for column in truth.T.tolist()]
+
+
+def read_predictions(data: bytes, name: str, layout: Layout) -> Predictions:
+    """Read predictions.csv; raises ``RunError`` naming the file where it does not have the columns of ``layout``."""
+    try:
+        header, *rows = csv.reader(io.StringIO(data.decode(), newline=""))
+        expected = ["row", *layout.names("truth"), *layout.header]
+        if [column for column in header if column != "weight"] != expected:
+            raise ValueError(f"its columns are {', '.join(header)}, expected {', '.join(expected)}")
+        cells = zip(*rows, strict=True) if rows else ([] for _ in header)
+        return _predictions(dict(zip(header, map(list, cells), strict=True)), layout)
+    except (ValueError, KeyError, csv.Error) as error:
+        raise RunError(f"{name}: not the predictions of this run ({error}); copy the run folder again") from error
+
+
+def _predictions(table: Table, layout: Layout) -> Predictions:
+    import numpy as np
+
+    weights = np.array(table["weight"], dtype=np.float64) if "weight" in table else None
+    return Predictions(np.array(table["row"], dtype=np.int64), _truth(table, layout), _outputs(table, layout), weights)
+
+
+def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
+    import numpy as np
+
+    cells = [table[name] for name in layout.names("truth")]
+    if layout.task in ("binary", "multiclass"):
+        index = {label: number for number, label in enumerate(layout.classes)}
+        return np.array([index[label] for label in cells[0]], dtype=np.int64)
+    return np.array(cells, dtype=np.int64 if layout.task == "multilabel" else np.float64).T
+
+
+def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
+    import numpy as np
+
+    names = layout.probabilities[-1:] if layout.task == "binary" else layout.probabilities or layout.names("prediction")
+    outputs = np.array([_floats(table[name]) for name in names], dtype=np.float64).T
+    return outputs[:, 0] if layout.task == "binary" else outputs
+
+
+def _floats(cells: Sequence[str]) -> list[float]:
+    """Read a column of numbers; one that has the digits of float32 numbers has exactly those, not what is nearest."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        short = list(map(np.float32, cells))
+    return list(map(float, short if list(map(str, short)) == list(cells) else cells))

@@ -1,0 +1,1 @@
+"""Procedures: how a model is trained, each as phases of the one trainer."""

@@ -1,0 +1,91 @@
+"""What every procedure says of itself, and the options that all of them share."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from nnkit.config.piece import Options, Piece
+from nnkit.config.registry import Registry
+from nnkit.errors import Problem
+from nnkit.metrics import MetricChoice
+from nnkit.tasks import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from nnkit.data.pipeline import Pipeline
+    from nnkit.data.prepare import Prepared
+    from nnkit.engine.phase import Phase
+    from nnkit.models.plan import Plan
+    from nnkit.nn.graph import GraphNetwork
+
+
+class Loop(Options):
+    """The options of training that don't depend on the procedure."""
+
+    epochs: int = Field(gt=0, description="Passes over the training rows.")
+    batch_size: int = Field(default=32, gt=0, description="Rows that go through the network at once.")
+    metrics: list[MetricChoice] = Field(
+        default=[],
+        description="Computed after every epoch on training and validation rows, and in the end on the test rows.",
+    )
+    clip_norm: float | None = Field(default=None, gt=0, description="Largest norm of the whole gradient.")
+    clip_value: float | None = Field(default=None, gt=0, description="Largest absolute value of one gradient.")
+    accumulate: int = Field(default=1, gt=0, description="Batches whose gradients one optimizer step adds up.")
+    precision: Literal["float32", "bfloat16", "float16", "float64"] = Field(
+        default="float32",
+        description="Arithmetic: float32 or float64 throughout; bfloat16 or (CUDA only) float16 with float32 weights.",
+    )
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that a procedure's phases are made from."""
+
+    plan: "Plan"
+    network: "GraphNetwork"
+    prepared: "Prepared"
+    loop: Loop
+    seed: int
+    device: "torch.device"
+
+
+class Procedure(Piece):
+    """A way to train a model."""
+
+    models: ClassVar[tuple[str, ...]] = ()
+    """The model types that the procedure can train."""
+
+    def task(self, targets: int) -> Task:
+        """Return the task that a spec with so many target columns means."""
+        raise TypeError(f"{type(self).__name__} does not say its task")
+
+    def problems(self, plan: "Plan", pipeline: "Pipeline", loop: Loop) -> list[Problem]:
+        """Return what does not fit between the network, the data and the procedure."""
+        return []
+
+    def trained(self, plan: "Plan") -> "Plan":
+        """Return the plan of the network that is trained and saved; its weights are the plan's own."""
+        return plan
+
+    def finish(self, plan: "Plan", task: Task) -> "Callable[[torch.Tensor], NDArray[np.float64]]":
+        """Return what turns the trained network's outputs [n, ...] into the arrays of ``nnkit.tasks``."""
+        raise TypeError(f"{type(self).__name__} does not say how it finishes")
+
+    def phases(self, work: Work) -> "Iterator[Phase]":
+        """Yield the phases one after the other; each may depend on what the one before has left."""
+        raise TypeError(f"{type(self).__name__} does not say its phases")
+
+
+PROCEDURES = Registry("procedures", "procedure", Procedure, home="nnkit.procedures")
+ProcedureChoice: TypeAlias = Annotated[Procedure, PROCEDURES]
+
+
+def history_names(metrics: Sequence[MetricChoice], validation: bool) -> list[str]:
+    """Return the names of the values that the history will hold for a supervised phase."""
+    splits = ("train", "validation") if validation else ("train",)
+    return [f"{split}_{key}" for split in splits for key in ("loss", *(metric.key for metric in metrics))]

@@ -1,0 +1,97 @@
+"""Progress of training for people: a bar on a terminal, lines elsewhere."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Values: TypeAlias = Mapping[str, float | int | str | None]
+"""A line of the history, as ``nnkit.engine.listener`` has it."""
+
+_SHOWN = ("train_loss", "validation_loss")
+
+
+def epoch_line(record: Values) -> str:
+    """Write an epoch's line of the history: ``epoch 3: train_loss 0.412, validation_loss 0.433``."""
+    hidden = ("phase", "epoch")
+    numbers = [f"{name} {_number(value)}" for name, value in record.items() if name not in hidden and value is not None]
+    return f"{record.get('phase', 'epoch')} epoch {record.get('epoch')}: {', '.join(numbers)}"
+
+
+def _number(value: float | int | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+class Lines:
+    """A listener that says notes, and with ``epochs`` a line for every epoch."""
+
+    def __init__(self, say: Callable[[str], None], epochs: bool) -> None:
+        self.say = say
+        self.epochs = epochs
+
+    def phase_started(self, name: str, epochs: int, steps_per_epoch: int) -> None:
+        """Say what begins."""
+        if self.epochs:
+            self.say(f"{name}: {epochs} epochs of {steps_per_epoch} steps")
+
+    def step(self, epoch: int, step: int) -> None:
+        """Say nothing: lines are for epochs."""
+
+    def epoch_ended(self, record: Values) -> None:
+        """Say the epoch's values."""
+        if self.epochs:
+            self.say(epoch_line(record))
+
+    def note(self, text: str) -> None:
+        """Say it."""
+        self.say(text)
+
+    def ended(self) -> None:
+        """Say nothing more."""
+
+
+class Bar:
+    """A listener that draws a bar for each phase, with the losses of the last epoch beside it."""
+
+    def __init__(self, console: "Console", epochs: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[last]}"),
+        )
+        self.progress = Progress(*columns, console=console)
+        self.epochs = epochs
+        self.started = False
+
+    def phase_started(self, name: str, epochs: int, steps_per_epoch: int) -> None:
+        """Begin a bar."""
+        if not self.started:
+            self.progress.start()
+            self.started = True
+        self.name, self.count, self.steps = name, epochs, steps_per_epoch
+        self.task = self.progress.add_task(name, total=epochs * steps_per_epoch, last="")
+
+    def step(self, epoch: int, step: int) -> None:
+        """Move the bar."""
+        words = f"{self.name} {epoch + 1}/{self.count}"
+        self.progress.update(self.task, completed=epoch * self.steps + step, description=words)
+
+    def epoch_ended(self, record: Values) -> None:
+        """Put the losses beside the bar."""
+        losses = [f"{name} {_number(value)}" for name in _SHOWN if (value := record.get(name)) is not None]
+        self.progress.update(self.task, last="  ".join(losses))
+        if self.epochs:
+            self.note(epoch_line(record))
+
+    def note(self, text: str) -> None:
+        """Print above the bar."""
+        self.progress.console.print(text, markup=False, highlight=False)
+
+    def ended(self) -> None:
+        """Leave the terminal as it was."""
+        if self.started:
+            self.progress.stop()

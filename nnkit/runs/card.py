@@ -1,0 +1,107 @@
+"""The model card: the README.md of a run folder, for people who did not train it (Mitchell and others, 2019)."""
+
+import csv
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnkit.runs.folds import Metrics
+from nnkit.runs.manifest import Manifest
+from nnkit.spec import Experiment
+
+
+def model_card(
+    manifest: Manifest, experiment: Experiment, metrics: Mapping[str, Any], confusion: str | None = None
+) -> str:
+    """Return the card as Markdown; ``metrics`` and ``confusion`` are metrics.json and confusion_matrix.csv."""
+    sections = [
+        [f"# {manifest.name}", *([experiment.description] if experiment.description else []), _what(experiment)],
+        ["## Results", *_results(metrics)],
+        ["## Confusion matrix", "Rows are the truth, columns the prediction.", _confusion(confusion)]
+        if confusion
+        else [],
+        ["## Use", *_use(manifest)],
+        ["## Data", _data(experiment, manifest)],
+        ["## How it was made", _made(manifest)],
+    ]
+    return "\n\n".join(block for section in sections for block in section if block) + "\n"
+
+
+def _what(experiment: Experiment) -> str:
+    training, targets = experiment.training, ", ".join(f"`{name}`" for name in experiment.data.targets)
+    return (
+        f"A `{experiment.model.type_name}` model that predicts {targets}, trained by `{training.procedure.type_name}` for up to "
+        f"{training.epochs} epochs with batches of {training.batch_size} rows. "
+        "`spec.yaml` is the experiment as it was written, `resolved.yaml` with every default."
+    )
+
+
+def _results(metrics: Mapping[str, Any]) -> list[str]:
+    if "folds" not in metrics:
+        return [_metrics_table(metrics)]
+    count = len(metrics["folds"])
+    return [
+        f"Mean of {count} folds:",
+        _metrics_table(metrics["mean"]),
+        "Standard deviation between the folds:",
+        _metrics_table(metrics["deviation"]),
+    ]
+
+
+def _metrics_table(metrics: Metrics) -> str:
+    names = list(dict.fromkeys(name for values in metrics.values() for name in values))
+    rows = [[name, *(_number(values.get(name)) for values in metrics.values())] for name in names]
+    return _table(["metric", *metrics], rows)
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> str:
+    """Return a table whose first column names what the others say; those are to the right where they are numbers."""
+    line = "| --- |" + (" ---: |" if numbers else " --- |") * (len(head) - 1)
+    body = ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in (head, *rows)]
+    return "\n".join([body[0], line, *body[1:]])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _confusion(text: str) -> str:
+    head, *rows = csv.reader(text.splitlines())
+    return _table(head, rows)
+
+
+def _use(manifest: Manifest) -> list[str]:
+    if manifest.folds:
+        return [f"Each of `folds/1` to `folds/{manifest.folds}` is a run with a model of its own."]
+    return [
+        "From this folder alone, with a CSV or JSON Lines file of new rows, or `-` for what comes through a pipe:",
+        "```sh\nnnkit predict . rows.csv\nnnkit evaluate . rows.csv\n```",
+        "Everything here is text, pictures or plain numbers (`weights.safetensors`): opening it runs no code.",
+    ]
+
+
+def _data(experiment: Experiment, manifest: Manifest) -> str:
+    source = f"Source: `{experiment.data.source.type_name}`."
+    if not manifest.data:
+        return source
+    return f"{source}\n\n" + _table(
+        ["file", "SHA-256"], [[f"`{name}`", value] for name, value in manifest.data.items()]
+    )
+
+
+def _made(manifest: Manifest) -> str:
+    libraries = ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())
+    facts = {
+        "command": f"`{shlex.join(manifest.command)}`",
+        "seed": str(manifest.seed),
+        "device": f"{manifest.device}, {manifest.threads} thread{'s' if manifest.threads > 1 else ''}",
+        "started": manifest.created,
+        "nnkit": manifest.nnkit,
+        "Python": manifest.python,
+        "libraries": libraries,
+    }
+    return _table(["what", "value"], list(facts.items()), numbers=False)

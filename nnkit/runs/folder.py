@@ -1,0 +1,264 @@
+"""The run folder: made once, written file by file, sealed with a manifest, and never trusted when read."""
+
+import hashlib
+import json
+import secrets
+import string
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnkit.config.decode import decode
+from nnkit.config.document import parse_document
+from nnkit.data.pipeline import Pipeline
+from nnkit.errors import ResourceError, RunError, SpecError
+from nnkit.files import atomic_write, disk_errors, make_folder, read_history, read_plain, remove_leftovers, sha256_file
+from nnkit.models.plan import Plan
+from nnkit.runs.manifest import Manifest, Status, now, parse_manifest
+from nnkit.shapes import show
+from nnkit.spec import Experiment, Loaded
+from nnkit.tensors import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SPEC = "spec.yaml"
+RESOLVED = "resolved.yaml"
+MANIFEST = "manifest.json"
+PIPELINE = "pipeline.json"
+WEIGHTS = "weights.safetensors"
+HISTORY = "history.jsonl"
+METRICS = "metrics.json"
+CONFUSION = "confusion_matrix.csv"
+CONFUSION_PICTURE = "confusion_matrix.png"
+HISTORY_PICTURE = "history.png"
+PREDICTIONS = "predictions.csv"
+CARD = "README.md"
+CHECKPOINTS = "checkpoints"
+LAST = "checkpoints/last.safetensors"
+BEST = "checkpoints/best.safetensors"
+FOLDS = "folds"
+
+FIXED = frozenset({SPEC, RESOLVED, PIPELINE})
+"""What is written before training and never changes."""
+NEEDED = frozenset({SPEC, RESOLVED, METRICS})
+"""What every finished run has; one that is not split into folds also has a pipeline and weights."""
+
+
+class RunFolder:
+    """``runs/<name>/<UTC time>-<4 letters>/`` and the plain files in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, out: Path, name: str) -> "RunFolder":
+        """Make a new folder under ``out/name``; two that start in the same second get two folders.
+
+        Raises ``ResourceError`` where the folder cannot be made.
+        """
+        make_folder(out / name)
+        for _ in range(100):
+            letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(4))
+            path = out / name / f"{_stamp()}-{letters}"
+            try:
+                with disk_errors(path):
+                    path.mkdir()
+            except ResourceError as error:
+                if not isinstance(error.__cause__, FileExistsError):
+                    raise
+            else:
+                return cls(path)
+        raise ResourceError(
+            f"{out / name}: every name tried for the run's folder is taken; set --out to another folder"
+        )
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Open a run that is there, whatever its status; raises ``RunError``."""
+        if not path.is_dir():
+            kind = "a file" if path.exists() else "missing"
+            raise RunError(f"{path}: {kind}; expected a run folder, as nnkit train prints it")
+        run = cls(path)
+        if not (path / MANIFEST).exists():
+            inside = sorted(entry.parent.name for entry in path.glob(f"*/{MANIFEST}"))
+            hint = f"it holds runs, such as {path / inside[-1]}" if inside else "it is not a run, or was cut short"
+            raise RunError(f"{path}: has no {MANIFEST}: {hint}; give the folder that nnkit train printed")
+        _ = run.manifest
+        return run
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What manifest.json holds; raises ``RunError``."""
+        return parse_manifest(self.path / MANIFEST, self._bytes(MANIFEST))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over and whole; raises ``RunError`` where its manifest cannot be read."""
+        return (self.path / MANIFEST).exists() and self.manifest.status == "finished"
+
+    def fold(self, number: int) -> "RunFolder":
+        """Return the folder of a fold, counted from 1; it is made where it is not there yet."""
+        path = self.path / FOLDS / str(number)
+        make_folder(path)
+        return RunFolder(path)
+
+    def write(self, name: str, data: bytes | str) -> None:
+        """Put a file into the folder in one rename; raises ``ResourceError``."""
+        make_folder((self.path / name).parent)
+        atomic_write(self.path / name, data)
+
+    def write_json(self, name: str, value: object) -> None:
+        """Put a value into the folder as JSON that people can read; numbers must be finite."""
+        self.write(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def write_weights(self, arrays: "Mapping[str, NDArray[Any]]") -> None:
+        """Put the model's weights into the folder; the same weights give the same bytes."""
+        write_tensors(self.path / WEIGHTS, arrays, {})
+
+    def seal(self, manifest: Manifest, status: Status) -> None:
+        """Write the manifest with ``status``, the time and the hash of every file.
+
+        A run that is not over still changes all but its spec and pipeline: the other hashes come with the last seal.
+        """
+        over = status in ("finished", "diverged")
+        if over:
+            for folder in (self.path, self.path / CHECKPOINTS):
+                remove_leftovers(folder)
+        files = {name: sha256_file(self.path / name) for name in self._names() if over or name in FIXED}
+        finished = None if status == "running" else now()
+        sealed = manifest.model_copy(update={"status": status, "finished": finished, "files": files})
+        self.write_json(MANIFEST, sealed.model_dump(mode="json"))
+        self.__dict__["manifest"] = sealed
+
+    def _names(self) -> list[str]:
+        paths = (path for path in self.path.rglob("*") if path.is_file() and not path.is_symlink())
+        names = (path.relative_to(self.path).as_posix() for path in paths)
+        return sorted(name for name in names if name != MANIFEST and not name.rsplit("/", 1)[-1].startswith("."))
+
+    def verify(self) -> None:
+        """Compare every file with the manifest, but for what people may edit or throw away to save space.
+
+        Those are the model card, the pictures and the checkpoints. Raises ``RunError`` naming every file that is
+        missing, cut short or changed.
+        """
+        if self.manifest.status == "finished":
+            needed = NEEDED if self.manifest.folds else NEEDED | {PIPELINE, WEIGHTS}
+            missing = sorted(needed - self.manifest.files.keys())
+            if missing:
+                raise RunError(f"{self.path / MANIFEST}: lists no {', '.join(missing)}; copy the run folder again")
+        problems = [problem for name in self.manifest.files if not _spare(name) and (problem := self._problem(name))]
+        if problems:
+            raise RunError("\n".join(problems))
+
+    def _problem(self, name: str) -> str | None:
+        try:
+            self.read(name)
+        except RunError as error:
+            return str(error)
+        return None
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content; raises ``RunError`` where it is missing or not what the manifest says."""
+        data = self._bytes(name)
+        expected = self.manifest.files.get(name)
+        if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+            raise RunError(
+                f"{self.path / name}: cut short or changed after the run was made: its content is not the one that "
+                f"{MANIFEST} names; copy the run folder again, or train the run again from its {SPEC}"
+            )
+        return data
+
+    def _bytes(self, name: str) -> bytes:
+        path = self.path
+        for part in name.split("/"):
+            path = path / part
+            if path.is_symlink():
+                raise RunError(f"{path}: a link; a run folder holds only plain files, copy the file itself into it")
+        try:
+            return read_plain(path)
+        except OSError as error:
+            reason = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            raise RunError(f"{path}: {reason}; copy the run folder again") from error
+
+    def _json(self, name: str) -> Any:
+        try:
+            return json.loads(self.read(name))
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.path / name}: not JSON ({error}); copy the run folder again") from error
+
+    def check_usable(self) -> None:
+        """Raise ``RunError`` with the way out unless the run has a model of its own to use."""
+        manifest = self.manifest
+        if manifest.folds:
+            example = self.path / FOLDS / "1"
+            raise RunError(
+                f"{self.path}: has {manifest.folds} folds, each with its own model; choose one, as {example}"
+            )
+        if WEIGHTS not in manifest.files and manifest.status != "finished":
+            way_out = "train anew with a lower learning rate, or training.clip_norm"
+            if manifest.status != "diverged":
+                way_out = f"finish it with: nnkit train --resume {self.path}"
+            raise RunError(f"{self.path}: has no weights: its status is {manifest.status}; {way_out}")
+
+    def loaded(self) -> Loaded:
+        """Return the experiment as resolved.yaml has it, every default written out; raises ``RunError``."""
+        path = self.path / RESOLVED
+        try:
+            document = parse_document(self.read(RESOLVED), str(path), self.path)
+            return Loaded(decode(Experiment, document), document)
+        except SpecError as error:
+            raise RunError(f"{error}\n{path}: changed after the run, or not of this version of nnkit") from error
+
+    def experiment(self) -> Experiment:
+        """Return the experiment of the run; raises ``RunError``."""
+        return self.loaded().experiment
+
+    def pipeline(self) -> Pipeline:
+        """Return the fitted transforms and what they know of classes and columns; raises ``RunError``."""
+        return Pipeline.from_json(self._json(PIPELINE))
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what metrics.json holds: values by split and metric; raises ``RunError``."""
+        metrics = self._json(METRICS)
+        if not isinstance(metrics, dict):
+            raise RunError(f"{self.path / METRICS}: expected a JSON object; copy the run folder again")
+        return metrics
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the records of history.jsonl, a line cut short left out; raises ``RunError``."""
+        return read_history(self.path / HISTORY)
+
+    def weights(self, plan: Plan) -> "dict[str, NDArray[np.generic]]":
+        """Return the model's weights by name, each as ``plan`` has it; raises ``RunError`` for any that is not."""
+        self.read(WEIGHTS)
+        arrays, _ = read_tensors(self.path / WEIGHTS)
+        problems = _misfits(plan, arrays)
+        if problems:
+            listed = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+            raise RunError(f"{self.path / WEIGHTS}: not the weights of this run's network: {listed}")
+        return arrays
+
+
+def _stamp() -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _spare(name: str) -> bool:
+    parts = name.split("/")
+    return parts[-1] == CARD or parts[-1].endswith(".png") or CHECKPOINTS in parts[:-1]
+
+
+def _misfits(plan: Plan, arrays: "Mapping[str, NDArray[np.generic]]") -> list[str]:
+    expected = plan.weights()
+    problems = [f"{name} is missing" for name in expected if name not in arrays]
+    problems += [f"{name} belongs to no layer" for name in arrays if name not in expected]
+    for name, weight in expected.items():
+        if name in arrays and arrays[name].shape != weight.shape:
+            problems.append(f"{name} is {show(arrays[name].shape)}, expected {show(weight.shape)}")
+        elif name in arrays and arrays[name].dtype.name not in ("float32", "float64"):
+            problems.append(f"{name} has {arrays[name].dtype} values, expected float32")
+    return problems

@@ -1,0 +1,172 @@
+"""The experiment: a whole spec, loaded, checked against its data, and written out again."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from nnkit.callbacks import CallbackChoice, Checkpoints, Goal
+from nnkit.config.decode import decode, locate
+from nnkit.config.document import Document, dump_yaml, load_document
+from nnkit.config.piece import Options
+from nnkit.config.spelling import nearest
+from nnkit.data.prepare import Prepared, prepare, prepare_folds
+from nnkit.data.spec import Data
+from nnkit.errors import Problem, SpecError
+from nnkit.models.base import ModelChoice
+from nnkit.models.plan import Plan, check_memory
+from nnkit.procedures.base import Loop, ProcedureChoice, history_names
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Training(Loop):
+    """How the model is trained."""
+
+    procedure: ProcedureChoice = Field(description="The way of training; must fit the model.")
+    callbacks: list[CallbackChoice] = Field(default=[], description="What happens between epochs.")
+    device: Device = Field(default="auto", description="Where tensors live: auto takes CUDA where there is one.")
+
+
+class Experiment(Options):
+    """A whole experiment: data, model and training."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+        description="Names the folder of the runs: letters, digits, `_`, `-` and `.`.",
+    )
+    description: str = Field(default="", description="A sentence for the run's README.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Everything random in a run follows from it.")
+    data: Data = Field(description="What the model learns from.")
+    model: ModelChoice = Field(description="What is trained.")
+    training: Training = Field(description="How it is trained.")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An experiment and the document that it was read from."""
+
+    experiment: Experiment
+    document: Document
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An experiment that nothing stands against: its data prepared, its network planned."""
+
+    experiment: Experiment
+    prepared: Prepared
+    plan: Plan
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
+    """Read a spec with ``key=value`` overrides; raises ``SpecError`` with every mistake in it."""
+    document = load_document(path).override(overrides)
+    return Loaded(decode(Experiment, document), document)
+
+
+def dump(experiment: Experiment) -> str:
+    """Write an experiment as YAML with every default; loading it gives the same experiment."""
+    return dump_yaml(experiment.model_dump(mode="json"))
+
+
+def ready(loaded: Loaded) -> Ready:
+    """Check an experiment against its data; raises ``SpecError`` with every mistake, or ``DataError``."""
+    return next(iter(ready_folds(loaded)))
+
+
+def ready_folds(loaded: Loaded) -> Iterator[Ready]:
+    """Check and yield the experiment once for each fold of the split, or once where there are no folds."""
+    experiment, procedure = loaded.experiment, loaded.experiment.training.procedure
+    found = _Problems(loaded.document)
+    found.add(_unfit(experiment))
+    with found.collecting():
+        splits = prepare_folds if experiment.data.split.folds else _prepare_once
+        for prepared in splits(experiment.data, procedure.task, experiment.seed):
+            found.add(_unknown_monitors(experiment, prepared))
+            yield Ready(experiment, prepared, _plan(experiment, prepared, found))
+
+
+def _prepare_once(*arguments: object) -> Iterator[Prepared]:
+    yield prepare(*arguments)  # type: ignore[arg-type]
+
+
+def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Plan:
+    with found.collecting():
+        plan = experiment.model.plan(prepared.pipeline.input_shapes)
+        training = experiment.training
+        found.add(training.procedure.problems(plan, prepared.pipeline, training))
+        check_memory(plan, training.batch_size, physical_memory())
+    return plan
+
+
+@dataclass
+class _Problems:
+    """Gathers mistakes from several checks, so that all of them are told at once."""
+
+    document: Document
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, problems: Sequence[Problem]) -> None:
+        self.problems += problems
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Raise all that was found so far, at the end of the block or with the first check that raises."""
+        try:
+            yield
+        except SpecError as error:
+            self.problems += [problem for problem in error.problems if problem not in self.problems]
+        if self.problems:
+            raise locate(self.document, SpecError(self.problems))
+
+
+def _unfit(experiment: Experiment) -> list[Problem]:
+    model, procedure = experiment.model.type_name, experiment.training.procedure
+    if model in procedure.models:
+        return []
+    fitting = ", ".join(procedure.models)
+    message = f"{procedure.type_name} trains {fitting}; model.type is {model}: choose a pair that fits"
+    return [Problem(("training", "procedure"), message)]
+
+
+def _unknown_monitors(experiment: Experiment, prepared: Prepared) -> list[Problem]:
+    training, problems = experiment.training, []
+    names = history_names(training.metrics, prepared.validation is not None)
+    for index, callback in enumerate(training.callbacks):
+        if callback.watched is None or callback.watched in names:
+            continue
+        if isinstance(callback, Checkpoints) and "monitor" not in callback.model_fields_set:
+            continue
+        path = ("training", "callbacks", index, "monitor")
+        problems.append(Problem(path, _monitor_message(callback.watched, names, prepared.validation is not None)))
+    return problems
+
+
+def _monitor_message(monitor: str, names: Sequence[str], validation: bool) -> str:
+    if monitor.startswith("validation_") and not validation:
+        return f"{monitor} needs validation rows: set data.split.validation, or monitor: train_loss"
+    return f"the history has no {monitor!r}{nearest(monitor, names)} It has: {', '.join(names)}"
+
+
+def goal_of(monitor: str, training: Training) -> Goal:
+    """Return whether a larger or a smaller value of ``monitor`` is better."""
+    key = monitor.split("_", 1)[-1]
+    return next((metric.goal for metric in training.metrics if metric.key == key), "min")
+
+
+def checkpoints(training: Training, validation: bool) -> Checkpoints:
+    """Return the checkpoint options of a run: the spec's, or the defaults."""
+    given = next((callback for callback in training.callbacks if isinstance(callback, Checkpoints)), Checkpoints())
+    if "monitor" in given.model_fields_set or validation:
+        return given
+    return given.model_copy(update={"monitor": "train_loss"})
+
+
+def physical_memory() -> int:
+    """Return the machine's memory in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

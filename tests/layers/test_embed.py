@@ -1,0 +1,23 @@
+import math
+
+import pytest
+import torch
+
+from nnkit.errors import DataError
+from tests.layers.tools import build
+
+TABLE = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+OPTIONS = {"type": "embedding", "input_dim": 3, "output_dim": 2}
+
+
+def test_embedding_looks_up_the_vectors_of_indices_that_are_floats() -> None:
+    module = build(OPTIONS, (2,), embeddings=TABLE)
+    assert module(torch.tensor([[0.0, 2.0], [1.0, 1.0]])).tolist() == [[[1, 2], [5, 6]], [[3, 4], [3, 4]]]
+    assert module(torch.empty(0, 2)).shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize("odd", [3.0, -1.0, 0.5, math.nan])
+def test_what_is_no_index_is_refused(odd: float) -> None:
+    module = build(OPTIONS, (2,), embeddings=TABLE)
+    with pytest.raises(DataError, match=f"takes whole numbers from 0 to 2 and got {odd:g}; encode the column"):
+        module(torch.tensor([[0.0, odd]]))

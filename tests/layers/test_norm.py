@@ -1,0 +1,67 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from nnkit.layers.base import LAYERS, ShapeError
+from tests.layers.tools import build
+
+quick = settings(max_examples=25, deadline=None)
+
+
+@quick
+@given(rows=st.integers(2, 6), features=st.integers(1, 5), middle=st.booleans(), momentum=st.floats(0, 0.99))
+def test_batch_norm_is_torchs_but_for_keras_moving_variance(
+    rows: int, features: int, middle: bool, momentum: float
+) -> None:
+    shape = (3, features) if middle else (features,)
+    gamma, beta = torch.rand(features), torch.rand(features)
+    averages = {"moving_mean": torch.zeros(features), "moving_variance": torch.ones(features)}
+    module = build({"type": "batch_norm", "momentum": momentum}, shape, gamma=gamma, beta=beta, **averages).train()
+    x = torch.randn(rows, *shape) * 3 + 1
+    flat = x.reshape(-1, features)
+    expected = nn.functional.batch_norm(flat, None, None, gamma, beta, training=True, eps=1e-3)
+    torch.testing.assert_close(module(x).reshape(-1, features), expected, atol=1e-5, rtol=1e-5)
+    state = module.state_dict()
+    torch.testing.assert_close(state["moving_mean"], (1 - momentum) * flat.mean(0), atol=1e-5, rtol=1e-5)
+    biased = momentum + (1 - momentum) * flat.var(0, correction=0)
+    torch.testing.assert_close(state["moving_variance"], biased, atol=1e-4, rtol=1e-5)
+    mean, variance = state["moving_mean"], state["moving_variance"]
+    expected = nn.functional.batch_norm(flat, mean, variance, gamma, beta, eps=1e-3)
+    torch.testing.assert_close(module.eval()(x).reshape(-1, features), expected, atol=1e-5, rtol=1e-5)
+
+
+AVERAGES = {"moving_mean": torch.zeros(3), "moving_variance": torch.ones(3)}
+
+
+def test_batch_norm_of_a_single_row_gives_beta_and_no_variance() -> None:
+    beta = torch.tensor([1.0, 2.0, 3.0])
+    module = build({"type": "batch_norm", "momentum": 0.5}, (3,), gamma=torch.ones(3), beta=beta, **AVERAGES).train()
+    x = torch.randn(1, 3)
+    torch.testing.assert_close(module(x)[0], beta)
+    torch.testing.assert_close(module.get_buffer("moving_mean"), x[0] / 2)
+    torch.testing.assert_close(module.get_buffer("moving_variance"), torch.full((3,), 0.5))
+
+
+def test_batch_norm_of_no_rows_outside_of_training_gives_none() -> None:
+    module = build({"type": "batch_norm", "center": False, "scale": False}, (3,), **AVERAGES).eval()
+    assert module(torch.empty(0, 3)).shape == (0, 3)
+
+
+@quick
+@given(rows=st.integers(0, 5), features=st.integers(2, 6), center=st.booleans(), scale=st.booleans())
+def test_layer_norm_is_torchs(rows: int, features: int, center: bool, scale: bool) -> None:
+    gamma, beta, x = torch.rand(features), torch.rand(features), torch.randn(rows, features)
+    weights = ({"gamma": gamma} if scale else {}) | ({"beta": beta} if center else {})
+    module = build({"type": "layer_norm", "center": center, "scale": scale}, (features,), **weights)
+    expected = nn.functional.layer_norm(
+        x, (features,), weights.get("gamma", torch.ones(features)), weights.get("beta"), 1e-3
+    )
+    torch.testing.assert_close(module(x), expected)
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "layer_norm"])
+def test_the_last_axis_must_be_known(name: str) -> None:
+    with pytest.raises(ShapeError, match="needs a last axis of known size"):
+        LAYERS.decode(name).weights((3, None))

@@ -1,0 +1,86 @@
+"""The synthetic data: made again byte for byte, and like what data/README.md says of it."""
+
+import csv
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+def load_script(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def script(root: Path) -> ModuleType:
+    return load_script(root / "data" / "make_bank_churn.py")
+
+
+@pytest.fixture(scope="module")
+def rows(root: Path) -> list[dict[str, str]]:
+    with (root / "data" / "bank_churn.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def share(values: Sequence[object], value: object) -> float:
+    return sum(each == value for each in values) / len(values)
+
+
+def test_the_script_writes_the_file_again_byte_for_byte(script: ModuleType, root: Path) -> None:
+    assert script.as_csv(script.customers()) == (root / "data" / "bank_churn.csv").read_bytes()
+
+
+def test_another_seed_gives_other_customers(script: ModuleType) -> None:
+    assert script.customers(50, seed=1) != script.customers(50, seed=2)
+
+
+def test_columns_are_those_of_the_known_file(rows: list[dict[str, str]]) -> None:
+    names = "RowNumber CustomerId Surname CreditScore Geography Gender Age Tenure Balance NumOfProducts HasCrCard"
+    assert list(rows[0]) == [*names.split(), "IsActiveMember", "EstimatedSalary", "Exited"]
+    assert len(rows) == len({row["CustomerId"] for row in rows}) == 10_000
+
+
+def test_marginals_are_the_published_ones(rows: list[dict[str, str]]) -> None:
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    assert share(columns["Geography"], "France") == pytest.approx(0.50, abs=0.02)
+    assert share(columns["Geography"], "Germany") == pytest.approx(0.25, abs=0.02)
+    assert share(columns["Balance"], "0.0") == pytest.approx(0.36, abs=0.02)
+    assert share(columns["Exited"], "1") == pytest.approx(0.204, abs=0.01)
+    scores = [int(value) for value in columns["CreditScore"]]
+    assert min(scores) == 350
+    assert max(scores) == 850
+    assert sum(map(int, columns["Age"])) / len(rows) == pytest.approx(38.9, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("column", "more", "less"),
+    [
+        ("Geography", "Germany", "France"),
+        ("Gender", "Female", "Male"),
+        ("IsActiveMember", "0", "1"),
+        ("NumOfProducts", "3", "1"),
+        ("NumOfProducts", "1", "2"),
+    ],
+)
+def test_effects_have_the_sign_that_the_readme_says(
+    rows: list[dict[str, str]], column: str, more: str, less: str
+) -> None:
+    left = {value: share([row["Exited"] for row in rows if row[column] == value], "1") for value in (more, less)}
+    assert left[more] > left[less] + 0.04
+
+
+def test_the_seven_segments_are_made_again_and_show_their_digits(root: Path) -> None:
+    script = load_script(root / "data" / "make_seven_segments.py")
+    assert script.as_csv() == (root / "data" / "seven_segments.csv").read_bytes()
+    clean = [script.row(digit, [0.0] * 7) for digit in range(10)]
+    assert clean[1] == "0.00,1.00,1.00,0.00,0.00,0.00,0.00,0,0,0"
+    assert clean[2] == "1.00,1.00,0.00,1.00,1.00,0.00,1.00,1,1,0"
+    assert clean[8] == "1.00,1.00,1.00,1.00,1.00,1.00,1.00,1,0,1"
+    assert len({line[:34] for line in clean}) == 10

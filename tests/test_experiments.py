@@ -1,0 +1,78 @@
+"""Every shipped experiment: fits the schema that it names, passes ``check``, and trains to a whole run folder."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from nnkit.cli import run
+from nnkit.config.document import load_document
+
+FOLDER = Path(__file__).resolve().parent.parent / "experiments"
+EXPERIMENTS = sorted(FOLDER.glob("*.yaml"))
+ALWAYS = {
+    *("spec.yaml", "resolved.yaml", "manifest.json", "pipeline.json", "weights.safetensors", "history.jsonl"),
+    *("metrics.json", "history.png", "predictions.csv", "checkpoints", "README.md"),
+}
+NO_CONFUSION = {"multi_label", "diabetes_regression"}
+BY_HAND = {
+    "forward_two_layers": [364],
+    "forward_relu": [-3],
+    "forward_tanh": [0.990109],
+    "forward_relu_output": [0, 12],
+}
+
+each_experiment = pytest.mark.parametrize("spec", EXPERIMENTS, ids=lambda path: path.stem)
+
+
+def train(spec: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Train for two epochs and return the run's folder."""
+    assert run(["train", str(spec), "--set", "training.epochs=2", "--out", str(out)]) == 0, capsys.readouterr().err
+    return Path(capsys.readouterr().out.strip())
+
+
+def test_there_are_experiments() -> None:
+    assert {"bank_churn", "bank_churn_tuned", *BY_HAND} <= {path.stem for path in EXPERIMENTS}
+
+
+@each_experiment
+def test_fits_the_schema_that_its_first_line_names(spec: Path) -> None:
+    marker, _, schema = spec.read_text().partition("\n")[0].partition("$schema=")
+    assert marker == "# yaml-language-server: "
+    validator = Draft202012Validator(json.loads((FOLDER / schema).read_text()))
+    assert [error.message for error in validator.iter_errors(load_document(spec).tree)] == []
+
+
+@each_experiment
+def test_tells_what_it_teaches(spec: Path) -> None:
+    lines = spec.read_text().splitlines()
+    assert sum(line.lstrip().startswith("#") for line in lines) >= 3
+
+
+@each_experiment
+def test_checks(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(spec)]) == 0, capsys.readouterr().err
+
+
+@each_experiment
+def test_trains_to_a_whole_run_folder(spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = train(spec, tmp_path, capsys)
+    confusion = {"confusion_matrix.csv", "confusion_matrix.png"}
+    classifies = spec.stem not in NO_CONFUSION | set(BY_HAND)
+    assert ALWAYS | (confusion if classifies else set()) <= {path.name for path in folder.iterdir()}
+    assert len((folder / "history.jsonl").read_text().splitlines()) == 2
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert ("test" in metrics) == (spec.stem not in BY_HAND)
+    assert None not in list(metrics.values())[-1].values()
+
+
+@pytest.mark.parametrize(("name", "numbers"), BY_HAND.items())
+def test_forward_propagation_gives_the_numbers_done_by_hand(
+    name: str, numbers: list[float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = train(FOLDER / f"{name}.yaml", tmp_path, capsys)
+    assert run(["predict", str(folder)]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [round(float(row["prediction"]), 6) for row in rows] == numbers
