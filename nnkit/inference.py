@@ -60,9 +60,10 @@ class Predictor:
     def __init__(self, run: RunFolder, device: str | None = None) -> None:
         import torch
 
-        from nnkit.engine.device import pick
+        from nnkit.engine.device import pick, use_threads
 
         self._device = pick(device or "auto")
+        use_threads(run.manifest.threads)
         experiment = run.experiment()
         self.pipeline = run.pipeline()
         plan = _plan(run, experiment, self.pipeline)

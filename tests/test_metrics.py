@@ -33,8 +33,8 @@ def rows(task: Task, count: int = ROWS, seed: int = 0) -> tuple[Any, Any, Any]:
     if task == "multilabel":
         truth = draw.integers(0, 2, (count, 4))
         return truth, 1 / (1 + np.exp(-(2 * truth - 1 + 1.5 * noise))), weights
-    truth = draw.normal(5, 2, (count, 3))
-    return truth, truth + noise[:, :3], weights
+    numbers = draw.normal(5, 2, (count, 3))
+    return numbers, numbers + noise[:, :3], weights
 
 
 def against_sklearn(name: str, expected: Any, task: Task, **options: object) -> None:
@@ -90,7 +90,7 @@ def test_kappa_counts_distances_over_classes_that_do_not_occur() -> None:
     """Classes 0, 1 and 3 of four: the distance from 1 to 3 is two, not one."""
     outputs = np.eye(4)[[0, 1, 1, 3]]
     value = metric("cohen_kappa", weighting="linear").compute(np.array([0, 1, 3, 3]), outputs, "multiclass")
-    # Observed 2/4; expected over all pairs: (0*1 + 1*2 + 3*1 for 0, ...) / 16 = (5 + 4 + 2 * 7) / 16.
+    # Observed 2/4; by chance: the distances of 0, 1, 3 and 3 to each of the predictions 0, 1, 1 and 3, over 16 pairs.
     assert value == pytest.approx(1 - (2 / 4) / ((5 + 3 + 2 * 7) / 16))
 
 

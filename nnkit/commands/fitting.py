@@ -55,8 +55,10 @@ def fit(run: RunFolder, ready: Ready, manifest: Manifest, listener: "Listener", 
     Raises ``DivergedError`` or ``InterruptError`` with the last checkpoint kept.
     """
     from nnkit.engine.checkpoint import Checkpoint
+    from nnkit.engine.device import use_threads
     from nnkit.engine.trainer import Trainer
 
+    use_threads(manifest.threads)
     make_folder(run.path / CHECKPOINTS)
     run.seal(manifest, "running")
     training, validation = ready.experiment.training, ready.prepared.validation is not None

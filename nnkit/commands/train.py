@@ -73,13 +73,13 @@ def _listener(listener: "Listener | None") -> "Listener":
 
 
 def _manifest(ready: Ready) -> Manifest:
-    import torch
-
-    from nnkit.engine.device import pick
+    from nnkit.engine.device import pick, threads_for
 
     experiment = ready.experiment
     device = str(pick(experiment.training.device))
-    manifest = new_manifest(experiment.name, sys.argv, experiment.seed, torch.get_num_threads(), device)
+    parameters = sum(weight.size for weight in ready.plan.weights().values())
+    threads = threads_for(parameters * experiment.training.batch_size)
+    manifest = new_manifest(experiment.name, sys.argv, experiment.seed, threads, device)
     return manifest.model_copy(update={"data": ready.prepared.hashes, "folds": experiment.data.split.folds})
 
 

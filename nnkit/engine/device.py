@@ -19,3 +19,17 @@ def pick(name: str) -> torch.device:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     return torch.device(name)
+
+
+PARALLEL_WORK = 2_000_000
+"""Multiplications a step from which several threads are faster than one; below, they wait for each other."""
+
+
+def threads_for(work: int) -> int:
+    """Return how many threads suit steps of ``work`` multiplications, at most as many as torch would take."""
+    return torch.get_num_threads() if work >= PARALLEL_WORK else 1
+
+
+def use_threads(count: int) -> None:
+    """Compute with ``count`` threads: the last bits of a sum depend on how many there are."""
+    torch.set_num_threads(count)

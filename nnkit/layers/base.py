@@ -44,6 +44,8 @@ class Example:
 
     options: dict[str, Any]
     shapes: tuple[Shape, ...] = ((8,),)
+    below: int | None = None
+    """Where inputs are indices: whole numbers below this."""
 
 
 class Layer(Piece):

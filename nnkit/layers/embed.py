@@ -22,7 +22,7 @@ class Embedding(Layer):
 
     kernels = ("embeddings",)
     unit_axis = 0
-    example = Example({"input_dim": 4, "output_dim": 3}, ((2,),))
+    example = Example({"input_dim": 4, "output_dim": 3}, ((2,),), below=4)
 
     input_dim: int = Field(gt=0, description="Number of vectors: one more than the largest index.")
     output_dim: int = Field(gt=0, description="Length of a vector.")

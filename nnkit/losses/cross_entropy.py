@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from nnkit.losses import Function
 
+EPSILON = 1e-7
+"""Keras' ``backend.epsilon()``: the least probability whose logarithm is taken."""
 SMOOTHING = Field(
     default=0.0, ge=0, lt=1, description="Share of the target that is spread evenly over the classes (over 0 and 1)."
 )
@@ -47,21 +49,17 @@ class BinaryCrossEntropy(_YesNo):
     pos_weight: float = Field(default=1.0, gt=0, description="Factor on the loss of targets that are 1.")
 
     def build(self, fused: bool) -> "Function":
-        """Return torch's loss on logits, or on probabilities (whose log it cuts off at -100)."""
+        """Return torch's loss on logits, or on probabilities (from 1e-7 to 1 - 1e-7, as in Keras)."""
         import torch
         from torch.nn import functional
 
-        def on_logits(outputs: "Tensor", targets: "Tensor") -> "Tensor":
+        def loss(outputs: "Tensor", targets: "Tensor") -> "Tensor":
             weight = None if self.pos_weight == 1 else torch.full_like(outputs[:1], self.pos_weight)
+            logits = outputs if fused else outputs.logit(EPSILON)
             smooth = self.smooth(targets)
-            return functional.binary_cross_entropy_with_logits(outputs, smooth, pos_weight=weight, reduction="none")
+            return functional.binary_cross_entropy_with_logits(logits, smooth, pos_weight=weight, reduction="none")
 
-        def on_probabilities(outputs: "Tensor", targets: "Tensor") -> "Tensor":
-            smooth = self.smooth(targets)
-            values = functional.binary_cross_entropy(outputs, smooth, reduction="none")
-            return values if self.pos_weight == 1 else values * (1 + (self.pos_weight - 1) * smooth)
-
-        return mean_of_rows(on_logits if fused else on_probabilities)
+        return mean_of_rows(loss)
 
 
 @LOSSES.register("binary_focal")
@@ -80,26 +78,19 @@ class BinaryFocal(_YesNo):
 
     def build(self, fused: bool) -> "Function":
         """Return the loss on logits, or on probabilities."""
-        import torch
         from torch.nn import functional
 
-        def on_logits(outputs: "Tensor", targets: "Tensor") -> "Tensor":
+        def loss(outputs: "Tensor", targets: "Tensor") -> "Tensor":
+            logits = outputs if fused else outputs.logit(EPSILON)
             smooth = self.smooth(targets)
-            entropy = functional.binary_cross_entropy_with_logits(outputs, smooth, reduction="none")
-            return self._focus(entropy, torch.sigmoid(outputs), torch.sigmoid(-outputs), smooth)
+            entropy = functional.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
+            missed = smooth * (-logits).sigmoid() + (1 - smooth) * logits.sigmoid()
+            return entropy * _power(missed, self.gamma) * self._balance(smooth)
 
-        def on_probabilities(outputs: "Tensor", targets: "Tensor") -> "Tensor":
-            smooth = self.smooth(targets)
-            entropy = functional.binary_cross_entropy(outputs, smooth, reduction="none")
-            return self._focus(entropy, outputs, 1 - outputs, smooth)
+        return mean_of_rows(loss)
 
-        return mean_of_rows(on_logits if fused else on_probabilities)
-
-    def _focus(self, entropy: "Tensor", yes: "Tensor", no: "Tensor", targets: "Tensor") -> "Tensor":
-        focused = entropy * _power(targets * no + (1 - targets) * yes, self.gamma)
-        if self.alpha is None:
-            return focused
-        return focused * (targets * self.alpha + (1 - targets) * (1 - self.alpha))
+    def _balance(self, targets: "Tensor") -> "Tensor | float":
+        return 1.0 if self.alpha is None else targets * self.alpha + (1 - targets) * (1 - self.alpha)
 
 
 class _OneClass(Loss):
@@ -114,7 +105,7 @@ class _OneClass(Loss):
 
     def log_probabilities(self, fused: bool, outputs: "Tensor") -> "Tensor":
         """Return the logs of probabilities [n, c], which with ``fused`` are before their softmax."""
-        return outputs.log_softmax(-1) if fused else outputs.clamp_min(1e-7).log()
+        return outputs.log_softmax(-1) if fused else outputs.clamp_min(EPSILON).log()
 
 
 @LOSSES.register("categorical_cross_entropy")

@@ -88,8 +88,16 @@ class GraphNetwork(nn.Module):
                 module.generator = generator
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Copy arrays into the weights of the same names; raises torch's error where names or shapes differ."""
-        self.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+        """Copy arrays into the weights of the same names; raises ``ValueError`` where names or shapes differ."""
+        # load_state_dict would take time in the square of the number of layers.
+        weights = self.state_dict()
+        given = {name: array.shape for name, array in arrays.items()}
+        needed = {name: tuple(weight.shape) for name, weight in weights.items()}
+        if given != needed:
+            names = sorted(name for name in given | needed if given.get(name) != needed.get(name))
+            raise ValueError(f"these arrays are missing, unknown or of other shapes: {', '.join(names)}")
+        for name, array in arrays.items():
+            weights[name].copy_(torch.tensor(array))
 
     def penalty(self) -> Tensor | None:
         """Return the sum of l1 * |w| and l2 * w^2 over the layers that ask for it, or None if there is none."""

@@ -92,7 +92,7 @@ class Adafactor(Optimizer):
         default=None, gt=0, description="Smallest mean square; null is the smallest step of the number type above 1."
     )
     eps2: float = Field(default=1e-3, gt=0, description="Smallest size of a weight that its step is in proportion to.")
-    clip_threshold: float = Field(default=1.0, gt=0, description="Largest root mean square of a step (torch's d).")
+    clip_threshold: float = Field(default=1.0, ge=1, description="Largest root mean square of a step (torch's d).")
     weight_decay: float = Field(default=0.0, ge=0, description=DECOUPLED)
 
     def arguments(self) -> dict[str, Any]:

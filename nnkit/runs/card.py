@@ -30,8 +30,9 @@ def model_card(
 def _what(experiment: Experiment) -> str:
     training, targets = experiment.training, ", ".join(f"`{name}`" for name in experiment.data.targets)
     return (
-        f"A `{experiment.model.type_name}` model that predicts {targets}, trained by `{training.procedure.type_name}` for up to "
-        f"{training.epochs} epochs with batches of {training.batch_size} rows. "
+        f"A `{experiment.model.type_name}` model that predicts {targets}, trained by "
+        f"`{training.procedure.type_name}` for up to {training.epochs} epochs with batches of {training.batch_size} "
+        "rows. "
         "`spec.yaml` is the experiment as it was written, `resolved.yaml` with every default."
     )
 

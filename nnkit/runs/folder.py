@@ -219,7 +219,11 @@ class RunFolder:
 
     def pipeline(self) -> Pipeline:
         """Return the fitted transforms and what they know of classes and columns; raises ``RunError``."""
-        return Pipeline.from_json(self._json(PIPELINE))
+        value = self._json(PIPELINE)
+        try:
+            return Pipeline.from_json(value)
+        except RunError as error:
+            raise RunError(f"{self.path}: {error}") from error
 
     def metrics(self) -> dict[str, Any]:
         """Return what metrics.json holds: values by split and metric; raises ``RunError``."""

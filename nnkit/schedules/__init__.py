@@ -28,10 +28,9 @@ class Schedule(Piece):
 
     def factor(self, epoch: float, epochs: int) -> float:
         """Return the factor after ``epoch`` of ``epochs`` epochs; fractions where it is applied at every step."""
-        left = max(epochs - self.warmup, 0.0)
         if epoch < self.warmup:
-            return self.warmup_start + (self.curve(0.0, left) - self.warmup_start) * epoch / self.warmup
-        return self.curve(epoch - self.warmup, left)
+            return self.warmup_start + (self.curve(0.0, epochs) - self.warmup_start) * epoch / self.warmup
+        return self.curve(epoch - self.warmup, epochs - self.warmup)
 
     def curve(self, epoch: float, epochs: float) -> float:
         """Return the factor after ``epoch`` of ``epochs`` epochs, where there is no warm-up."""

@@ -15,7 +15,7 @@ import pytest
 from nnkit.commands.predict import PredictSummary, predict
 from nnkit.errors import DataError, ResourceError, RunError, UsageError
 from nnkit.runs.folder import RunFolder
-from nnkit.tensors import read_tensors
+from nnkit.tensors import read_tensors, write_tensors
 from tests.commands.conftest import COLUMNS, OUTPUTS, TARGETS, Toys, write_csv, write_jsonl
 
 INPUTS = ["age", "balance", "city"]
@@ -52,32 +52,23 @@ def test_the_columns(toys: Toys) -> None:
 
 def test_probabilities_are_those_of_a_plain_forward_pass(toys: Toys) -> None:
     run = RunFolder.open(toys.runs["binary"])
-    weights, _ = read_tensors(run.path / "weights.safetensors")
     rows = table((run.path / "predictions.csv").read_text())
-    train = np.array([[row["age"], row["balance"]] for row in _training_rows(toys, run)])
-    test = [toys.rows[int(row["row"])] for row in rows]
-    cities = sorted({row["city"] for row in toys.rows})
-    hot = np.array([[row["city"] == city for city in cities] for row in test], dtype=float)
-    numbers = np.array([[row["age"], row["balance"]] for row in test])
-    names = RunFolder.open(run.path).pipeline().feature_names["input"]
-    columns = dict(zip(["age", "balance"], ((numbers - train.mean(0)) / train.std(0)).T, strict=True))
-    hot_train = np.array([[row["city"] == city for city in cities] for row in _training_rows(toys, run)], dtype=float)
-    columns |= {
-        f"city={city}": (hot[:, i] - hot_train[:, i].mean()) / hot_train[:, i].std() for i, city in enumerate(cities)
-    }
-    if not set(names) <= set(columns):  # The names of one-hot columns are the pipeline's to choose.
-        columns = dict(zip(names, [columns[key] for key in _matched(names, columns)], strict=True))
-    x = np.column_stack([columns[name] for name in names])
-    layers = sorted({name.rsplit(".", 1)[0] for name in weights})
-    hidden = np.maximum(x @ weights[f"{layers[0]}.kernel"] + weights[f"{layers[0]}.bias"], 0)
-    logits = hidden @ weights[f"{layers[1]}.kernel"] + weights[f"{layers[1]}.bias"]
-    expected = 1 / (1 + np.exp(-logits[:, 0]))
+    train, test = _training_rows(toys, run), [toys.rows[int(row["row"])] for row in rows]
+    names = run.pipeline().feature_names["input"]
+    known = np.array([[_feature(row, name) for name in names] for row in train])
+    x = (np.array([[_feature(row, name) for name in names] for row in test]) - known.mean(0)) / known.std(0)
+    weights, _ = read_tensors(run.path / "weights.safetensors")
+    first, last = sorted({name.rpartition(".")[0] for name in weights})
+    hidden = np.maximum(x @ weights[f"{first}.kernel"] + weights[f"{first}.bias"], 0)
+    logits = hidden @ weights[f"{last}.kernel"] + weights[f"{last}.bias"]
     found = [float(row["probability_yes"]) for row in rows]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits[:, 0])), rtol=1e-4, atol=1e-6)
 
 
-def _matched(names: list[str], columns: dict[str, Any]) -> list[str]:
-    return [next(key for key in columns if key.rsplit("=", 1)[-1] in name) for name in names]
+def _feature(row: dict[str, Any], name: str) -> float:
+    """Return a feature of a row: a number, or whether the row has a category (``city=Bern``)."""
+    column, _, category = name.partition("=")
+    return float(row[column] == category) if category else float(row[column])
 
 
 def _training_rows(toys: Toys, run: RunFolder) -> list[dict[str, Any]]:
@@ -282,11 +273,25 @@ def test_swapped_weights(copy: Path, toys: Toys) -> None:
         run_predict(copy, toys.data)
 
 
+def test_weights_of_other_names_and_types(copy: Path, toys: Toys) -> None:
+    path = copy / "weights.safetensors"
+    arrays: dict[str, Any] = read_tensors(path)[0]
+    name, other = sorted(arrays)[:2]
+    changed = {**arrays, "extra.bias": np.zeros(2), other: arrays[other].astype(np.int32)}
+    del changed[name]
+    write_tensors(path, changed, {})
+    reseal(copy)
+    with pytest.raises(RunError) as caught:
+        run_predict(copy, toys.data)
+    for words in (f"{name} is missing", "extra.bias belongs to no layer", f"{other} has int32 values"):
+        assert words in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 1}', "null", "[" * 100_000])
 def test_a_pipeline_that_is_none(copy: Path, toys: Toys, text: str) -> None:
     (copy / "pipeline.json").write_text(text)
     reseal(copy)
-    with pytest.raises(RunError):
+    with pytest.raises(RunError, match=r"pipeline\.json: not "):
         run_predict(copy, toys.data)
 
 
@@ -303,7 +308,7 @@ def test_the_pipeline_of_another_run(copy: Path, toys: Toys) -> None:
     assert pipeline != other
     (copy / "pipeline.json").write_text(json.dumps(other))
     reseal(copy)
-    with pytest.raises(RunError):
+    with pytest.raises(RunError, match=r"its pipeline and network do not fit: .*multiclass"):
         run_predict(copy, toys.data)
 
 
