@@ -33,7 +33,15 @@ def mistake(
 def in_words(error: ValidationError, kind: type[BaseModel], value: object) -> ValidationError:
     """Return the errors of decoding ``value`` as ``kind`` with those of its own options in words."""
     sited = _sited(error.errors(include_url=False), value, 0)
-    return ValidationError.from_exception_data(kind.__name__, [_worded(kind, *each) for each in sited])
+    meant = _misspelt(kind, sited)
+    told = [each for each in sited if not (each[1]["type"] == "missing" and each[0][-1:] in meant)]
+    return ValidationError.from_exception_data(kind.__name__, [_worded(kind, *each) for each in told])
+
+
+def _misspelt(kind: type[BaseModel], sited: Iterable[Sited]) -> set[Location]:
+    """Return the options that unknown ones were meant for: they are not missing besides."""
+    unknown = [str(site[-1]) for site, error in sited if error["type"] == "extra_forbidden"]
+    return {(name,) for word in unknown for name in _names(kind) if f"{name!r}" in nearest(word, _names(kind))}
 
 
 def _sited(errors: Iterable[ErrorDetails], value: object, depth: int) -> list[Sited]:

@@ -1,8 +1,10 @@
 """Kinds of columns: what raw cells are, and their typed values."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -10,7 +12,8 @@ from numpy.typing import NDArray
 
 from nnkit.frames.table import Cells
 
-Kind: TypeAlias = Literal["number", "category", "boolean", "array"]
+Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array"]
+"""A code is a category written as a number, so that 1, 1.0 and JSON's 1 are one category."""
 
 MISSING_NUMBERS = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"})
 """Words for a missing number where the source doesn't say; in text only "" is missing: NA may be Namibia."""
@@ -25,6 +28,11 @@ class Spelling:
     missing: frozenset[str] | None = None
     decimal: str = "."
     thousands: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers are written as Python writes them."""
+        return self.decimal == "." and not self.thousands
 
     @property
     def missing_numbers(self) -> frozenset[str]:
@@ -53,25 +61,39 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
     """
     if isinstance(cells, np.ndarray):
         return "array" if cells.ndim > 1 else "number"
-    present = [cell for cell in cells if cell is not None and cell not in spelling.missing_numbers]
-    if present and all(cell is True or cell is False or cell in TRUE or cell in FALSE for cell in present):
+    present = [cell for cell in cells if not _is_missing(cell, spelling.missing_numbers)]
+    if present and all(_flag(cell) is not None for cell in present):
         return "boolean"
-    return "number" if all(_is_number(cell, spelling) for cell in present) else "category"
+    return "number" if _all_numbers(present, spelling) else "category"
+
+
+def _is_missing(cell: object, words: Collection[str]) -> bool:
+    if isinstance(cell, str):
+        return cell in words or cell.strip() in words
+    return cell is None or (isinstance(cell, float) and math.isnan(cell)) or as_text(cell) in words
+
+
+def _all_numbers(cells: Sequence[Any], spelling: Spelling) -> bool:
+    if spelling.is_plain and all(type(cell) is str for cell in cells):
+        return _floats(cells) is not None and not _LEADING_ZERO.search("\n".join(cells))
+    return all(_is_number(cell, spelling) for cell in cells)
+
+
+_LEADING_ZERO = re.compile(r"^\s*[+-]?0\d", re.MULTILINE)
 
 
 def _is_number(cell: object, spelling: Spelling) -> bool:
-    if isinstance(cell, bool) or not isinstance(cell, str):
-        return isinstance(cell, int | float) and not isinstance(cell, bool)
-    bare = cell.strip().lstrip("+-")
-    if len(bare) > 1 and bare[0] == "0" and bare[1].isdigit():
-        return False
-    return not math.isnan(_number(cell, spelling))
+    if isinstance(cell, str):
+        return not _LEADING_ZERO.match(cell) and not math.isnan(_number(cell, spelling))
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
 def _number(cell: str, spelling: Spelling) -> float:
     """Return the finite number that a cell writes, or NaN."""
     text = cell.strip()
-    if spelling.thousands:
+    if spelling.thousands and spelling.thousands in text:
+        if not _grouped(spelling.thousands, spelling.decimal).fullmatch(text):
+            return math.nan
         text = text.replace(spelling.thousands, "")
     if spelling.decimal != ".":
         text = text.replace(".", "x").replace(spelling.decimal, ".")
@@ -82,52 +104,65 @@ def _number(cell: str, spelling: Spelling) -> float:
     return value if math.isfinite(value) else math.nan
 
 
+@cache
+def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
+    """Return what a number with marks between thousands looks like: 1,008.64 or India's 1,00,000, but not 1,7."""
+    mark, point = re.escape(thousands), re.escape(decimal)
+    return re.compile(rf"[+-]?\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}(?:{point}\d*)?")
+
+
 def typed(cells: Cells, kind: Kind, spelling: Spelling) -> Typed:
-    """Return the values of raw cells as ``kind``."""
+    """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one."""
     if isinstance(cells, np.ndarray):
-        return _from_array(cells, kind)
-    convert: dict[str, Callable[[Sequence[Any], Spelling], Typed]] = {
-        "number": _numbers,
-        "boolean": _booleans,
-        "category": _texts,
-    }
-    return convert[kind](cells, spelling)
+        return _from_array(cells, kind, spelling)
+    return _KINDS[kind](cells, spelling)
 
 
-def _from_array(cells: NDArray[Any], kind: Kind) -> Typed:
-    if kind == "category":
-        return Typed(np.array([label(float(value)) for value in cells], dtype=object), {})
-    values = cells.astype(np.float64 if kind != "array" else np.float32)
-    return Typed(values, {})
+def _from_array(cells: NDArray[Any], kind: Kind, spelling: Spelling) -> Typed:
+    if kind == "array":
+        return Typed(cells.astype(np.float32), {})
+    if kind != "number":
+        return _KINDS[kind](cells.tolist(), spelling)
+    values = cells.astype(np.float64)
+    infinite = np.flatnonzero(np.isinf(values)).tolist()
+    return Typed(values, {row: f"{values[row]} is not a finite number" for row in infinite})
 
 
 def _numbers(cells: Sequence[Any], spelling: Spelling) -> Typed:
-    own = spelling.missing is not None and any(cell in spelling.missing for cell in cells if isinstance(cell, str))
-    if spelling.decimal == "." and not spelling.thousands and not own:
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-        except (ValueError, TypeError, OverflowError):
-            return _numbers_one_by_one(cells, spelling)
-        if np.isfinite(values).all() and not _suspicious(cells):
+    words = spelling.missing or ()
+    if spelling.is_plain and not any(_is_missing(cell, words) for cell in cells if words):
+        values = _floats(cells)
+        if values is not None:
             return Typed(values, {})
     return _numbers_one_by_one(cells, spelling)
+
+
+def _floats(cells: Sequence[Any]) -> NDArray[np.float64] | None:
+    """Return what float() makes of cells; None where it refuses one, or takes what is no finite number here."""
+    try:
+        values = np.fromiter(map(float, cells), np.float64, len(cells))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return values if np.isfinite(values).all() and not _suspicious(cells) else None
 
 
 def _suspicious(cells: Sequence[Any]) -> bool:
     """Tell whether float() may have taken what is no number here: 1_000, or JSON's true."""
     if all(type(cell) is str for cell in cells):
         return "_" in "".join(cells)
-    return any(isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell) for cell in cells)
+    kinds = {type(cell) for cell in cells}
+    return not kinds <= {int, float, str} or any("_" in cell for cell in cells if isinstance(cell, str))
 
 
 def _numbers_one_by_one(cells: Sequence[Any], spelling: Spelling) -> Typed:
     values, bad = np.full(len(cells), np.nan), {}
+    missing = spelling.missing_numbers
     for row, cell in enumerate(cells):
-        if cell is None or (isinstance(cell, str) and cell.strip() in spelling.missing_numbers):
+        if _is_missing(cell, missing):
             continue
         values[row] = _one_number(cell, spelling)
         if math.isnan(values[row]):
-            bad[row] = f"{cell!r:.60} is not a number"
+            bad[row] = f"{_shown(cell)} is not a number"
     return Typed(values, bad)
 
 
@@ -142,32 +177,66 @@ def _one_number(cell: object, spelling: Spelling) -> float:
     return math.nan
 
 
+def _shown(cell: object) -> str:
+    return f"{cell!r:.60}"
+
+
+def _flag(cell: object) -> bool | None:
+    """Return what a word for true or false means; None for anything else."""
+    if isinstance(cell, str):
+        return True if cell in TRUE else False if cell in FALSE else None
+    return cell if isinstance(cell, bool) else None
+
+
 def _booleans(cells: Sequence[Any], spelling: Spelling) -> Typed:
     values, bad = np.full(len(cells), np.nan), {}
+    numbers = {0.0: False, 1.0: True}
     for row, cell in enumerate(cells):
-        if cell is None or (isinstance(cell, str) and cell in spelling.missing_numbers):
+        if _is_missing(cell, spelling.missing_numbers):
             continue
-        if cell is True or cell in TRUE or cell in ("1", 1):
-            values[row] = 1.0
-        elif cell is False or cell in FALSE or cell in ("0", 0):
-            values[row] = 0.0
+        flag = _flag(cell)
+        flag = numbers.get(_one_number(cell, spelling)) if flag is None else flag
+        if flag is None:
+            bad[row] = f"{_shown(cell)} is neither true nor false"
         else:
-            bad[row] = f"{cell!r:.60} is neither true nor false"
+            values[row] = flag
     return Typed(values, bad)
 
 
 def _texts(cells: Sequence[Any], spelling: Spelling) -> Typed:
     missing = spelling.missing_text
-    bad: dict[int, str] = {}
     if all(type(cell) is str for cell in cells):
-        return Typed(_objects([None if cell in missing else cell for cell in cells]), bad)
+        return Typed(_objects([None if cell in missing else cell for cell in cells]), {})
+    bad: dict[int, str] = {}
     texts: list[str | None] = []
     for row, cell in enumerate(cells):
         text = as_text(cell)
-        if text is None and cell is not None:
-            bad[row] = f"{cell!r:.60} is neither text nor a number"
+        if text is None and not _is_missing(cell, missing):
+            bad[row] = f"{_shown(cell)} is neither text nor a number"
         texts.append(None if text is None or text in missing else text)
     return Typed(_objects(texts), bad)
+
+
+def _codes(cells: Sequence[Any], spelling: Spelling) -> Typed:
+    texts = _texts(cells, spelling)
+    names: dict[str | None, str | None] = {text: text for text in set(texts.values.tolist())}
+    for text in filter(None, names):
+        if _is_number(text, spelling):
+            names[text] = label(_number(text, spelling))
+    return Typed(_objects([names[text] for text in texts.values]), texts.bad)
+
+
+def _no_arrays(cells: Sequence[Any], spelling: Spelling) -> Typed:
+    return Typed(np.full(len(cells), np.nan), {row: f"{_shown(cell)} is no array" for row, cell in enumerate(cells)})
+
+
+_KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
+    "number": _numbers,
+    "boolean": _booleans,
+    "category": _texts,
+    "code": _codes,
+    "array": _no_arrays,
+}
 
 
 def _objects(values: Sequence[str | None]) -> NDArray[Any]:
@@ -182,9 +251,9 @@ def as_text(cell: object) -> str | None:
         return cell
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, int | float) and math.isfinite(cell):
-        return label(cell)
-    return None
+    if isinstance(cell, int):
+        return str(cell)
+    return label(cell) if isinstance(cell, float) and math.isfinite(cell) else None
 
 
 def label(value: float) -> str:
@@ -194,8 +263,7 @@ def label(value: float) -> str:
 
 def in_order(labels: Collection[str]) -> list[str]:
     """Sort labels: by value where all are numbers, else as text."""
-    try:
-        numbers = {name: float(name) for name in labels}
-    except ValueError:
+    numbers = {name: _number(name, Spelling()) for name in labels}
+    if any(math.isnan(number) for number in numbers.values()):
         return sorted(labels)
     return sorted(labels, key=lambda name: (numbers[name], name))

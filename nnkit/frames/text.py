@@ -7,8 +7,10 @@ import gzip
 import io
 import json
 import os
+import re
 import stat
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,9 +45,11 @@ def open_plain(path: Path) -> BinaryIO:
     except OSError as error:
         reason = "not found" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         raise DataError(f"{path}: {reason}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise DataError(f"{path}: not a plain file; to read from a pipe, use - and redirect it")
+        way_out = "give a file in it" if stat.S_ISDIR(mode) else "to read from a pipe, use - and redirect it"
+        raise DataError(f"{path}: {'a folder' if stat.S_ISDIR(mode) else 'not a plain file'}; {way_out}")
     return os.fdopen(descriptor, "rb")
 
 
@@ -63,21 +67,21 @@ def unpacked(file: BinaryIO) -> BinaryIO:
 def text_lines(file: BinaryIO, encoding: str, name: str) -> Iterator[str]:
     """Yield the lines of a text with their line breaks; raises ``DataError`` with the line of what is not text."""
     start = io.BufferedReader(cast(io.RawIOBase, file)) if not hasattr(file, "peek") else file
-    _refuse_utf16(start, encoding, name)
-    wide = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-    wrapper = io.TextIOWrapper(start, encoding=wide, newline="")
+    wrapper = io.TextIOWrapper(start, encoding=encoding, newline="")
     number = 0
     try:
+        _refuse_utf16(start, encoding, name)
         while line := wrapper.readline(LINE_LIMIT):
             number += 1
+            line = line.removeprefix("\ufeff") if number == 1 else line
             if "\0" in line:
                 raise DataError(f"{name}:{number}: a NUL byte: this is not text, or not in {encoding}")
             if len(line) == LINE_LIMIT:
                 raise DataError(f"{name}:{number}: a line of more than {LINE_LIMIT} characters; this is no table")
             yield line
     except UnicodeDecodeError as error:
-        place = number + 1 + error.object[: error.start].count(b"\n")
-        byte = error.object[error.start]
+        before, byte = error.object[: error.start], error.object[error.start]
+        place = number + 1 + (before.count(b"\n") or before.count(b"\r"))
         raise DataError(
             f"{name}:{place}: the byte 0x{byte:02x} is not {encoding} text; set the source's encoding, "
             "such as latin-1 or cp1252"
@@ -125,10 +129,10 @@ class Rows:
             return
 
     def _mistake(self, line: int, reason: str) -> DataError:
-        if "unexpected end of data" in reason or "field larger" in reason:
+        if "unexpected end of data" in reason:
             reason = "a quote opened in this row is never closed"
-        elif "new-line character" in reason:
-            reason = "line breaks of several kinds in one file"
+        elif "field larger" in reason:
+            reason = f"a cell of more than {FIELD_LIMIT} characters, as where a quote is never closed"
         way_out = "mend the row, or set the source's quoting: false"
         return DataError(f"{self.name}:{line}: {reason}; {way_out}")
 
@@ -156,7 +160,7 @@ def header_of(rows: Iterator[tuple[int, list[str]]], dialect: Dialect, name: str
     if not header:
         raise DataError(f"{name}: empty; expected a line with the names of the columns")
     other = next((mark for mark in "\t;|" if len(header) == 1 and mark in header[0]), None)
-    if other:
+    if other and dialect.columns is None:
         raise DataError(
             f"{name}:{line}: one column, {header[0]!r:.80}; set the source's delimiter: {json.dumps(other)}"
         )
@@ -164,11 +168,28 @@ def header_of(rows: Iterator[tuple[int, list[str]]], dialect: Dialect, name: str
         if len(dialect.columns) != len(header):
             raise DataError(f"{name}:{line}: {len(header)} columns, and `columns` names {len(dialect.columns)}")
         header = list(dialect.columns)
-    doubles = sorted({column for column in header if header.count(column) > 1})
+    _check_names(header, f"{name}:{line}")
+    return header
+
+
+def _check_names(header: Sequence[str], place: str) -> None:
+    counts = Counter(header)
+    doubles = sorted(column for column, count in counts.items() if count > 1)
     if doubles:
         listed = ", ".join(map(repr, doubles))
-        raise DataError(f"{name}:{line}: two columns are called {listed}; rename one, or name all in `columns`")
-    return header
+        raise DataError(f"{place}: two columns are called {listed}; rename one, or name all in `columns`")
+    if all(map(_NUMBER.fullmatch, header)) and not _counted(header):
+        raise DataError(
+            f"{place}: numbers and no names of columns: name them in `columns`, with header: false if this is a row"
+        )
+
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+
+
+def _counted(header: Sequence[str]) -> bool:
+    """Tell whether the names are 0, 1, 2, ... or 1, 2, 3, ...: a table without names that somebody numbered."""
+    return list(header) in ([str(index + start) for index in range(len(header))] for start in (0, 1))
 
 
 def _chunk(rows: Iterator[tuple[int, list[str]]], header: list[str], dialect: Dialect, count: int) -> Raw:

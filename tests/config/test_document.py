@@ -141,16 +141,16 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ids=["bomb", "flow", "block", "open", "mappings", "dashes", "aliases"],
 )
 def test_attacks_are_refused_in_under_a_second(text: str, message: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # our own time, not what other processes take
     assert message in refused(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def load_refused(path: Path) -> str:
-    start = time.perf_counter()
+    start = time.process_time()  # our own time, not what other processes take
     with pytest.raises(SpecError) as caught:
         load_document(path)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     return str(caught.value)
 
 

@@ -1,0 +1,131 @@
+"""ROC and precision-recall curves as pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nnkit.figures.canvas import COLOURS, GREY, LIGHT, legend, new_figure, png, say, short, tidy
+from nnkit.metrics.probabilities import one_hot
+from nnkit.tasks import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Floats: TypeAlias = NDArray[np.float64]
+    Truth: TypeAlias = NDArray[np.generic]
+
+MOST_POINTS = 2000
+"""Of longer curves so many points are drawn; more can't be seen."""
+NAMED_OF_MANY = 3
+"""Where there are more classes than colours, so many with the least area are named."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of one class, and the area under it."""
+
+    name: str
+    x: "Floats"
+    y: "Floats"
+    area: float
+
+
+Trace: TypeAlias = "Callable[[Truth, Floats], tuple[Floats, Floats, float]]"
+"""f(truth [n] of 0 and 1, scores [n]) -> x, y, area."""
+
+
+def task_of(truth: "Truth", outputs: "Floats") -> Task:
+    """Return which of the tasks with probabilities the shapes of the arrays are of."""
+    if outputs.ndim == 1:
+        return "binary"
+    return "multiclass" if truth.ndim == 1 else "multilabel"
+
+
+def roc(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> bytes:
+    """Draw the ROC curve of each class (of two: of the positive one) against the rest; returns PNG.
+
+    ``truth`` and ``outputs`` are arrays of ``nnkit.tasks``, ``classes`` the labels in the model's order.
+    """
+    figure, axes = _square("ROC curve")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    _draw(axes, _curves(truth, outputs, classes, _roc), "AUC", "lower right")
+    tidy(axes, "false positive rate (1 - specificity)", "true positive rate (recall)")
+    return png(figure)
+
+
+def precision_recall(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> bytes:
+    """Draw the precision-recall curve of each class (of two: of the positive one); returns PNG.
+
+    The broken line, with two classes, is the precision of chance: the positive class' share of the rows.
+    """
+    figure, axes = _square("Precision-recall curve")
+    if outputs.ndim == 1 and len(truth):
+        axes.axhline(float(truth.astype(float).mean()), color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    _draw(axes, _curves(truth, outputs, classes, _precision_recall), "AP", "lower left")
+    tidy(axes, "recall", "precision")
+    return png(figure)
+
+
+def _square(title: str) -> "tuple[Figure, Axes]":
+    figure = new_figure(5.6, 5.4, title)
+    axes = figure.subplots()
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
+    return figure, axes
+
+
+def _curves(truth: "Truth", outputs: "Floats", classes: Sequence[str], trace: Trace) -> list[Curve]:
+    """Return the curves of the classes that have rows of their own and others."""
+    import numpy as np
+
+    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+    columns, scores = one_hot(truth[finite], outputs[finite], task_of(truth, outputs))
+    names = classes[-1:] if outputs.ndim == 1 else classes
+    return [
+        Curve(name, *trace(column, score))
+        for name, column, score in zip(names, columns.T, scores.T, strict=True)
+        if len(column) and column.min() != column.max()
+    ]
+
+
+def _roc(truth: "Truth", scores: "Floats") -> "tuple[Floats, Floats, float]":
+    from sklearn.metrics import auc, roc_curve
+
+    x, y, _ = roc_curve(truth, scores)
+    return x, y, float(auc(x, y))
+
+
+def _precision_recall(truth: "Truth", scores: "Floats") -> "tuple[Floats, Floats, float]":
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(truth, scores, drop_intermediate=True)
+    return recall, precision, float(average_precision_score(truth, scores))
+
+
+def _draw(axes: "Axes", curves: Sequence[Curve], measure: str, place: str) -> None:
+    if not curves:
+        say(axes, "undefined: the rows are all of one class")
+        return
+    if len(curves) <= len(COLOURS):
+        handles = [_line(axes, curve, colour, 1.8) for curve, colour in zip(curves, COLOURS, strict=False)]
+        legend(axes, handles, [_name(curve, measure) for curve in curves], loc=place)
+        return
+    ranked = sorted(curves, key=lambda curve: curve.area)
+    others = [_line(axes, curve, LIGHT, 1.2) for curve in ranked[NAMED_OF_MANY:]]
+    handles = [_line(axes, curve, colour, 1.8) for curve, colour in zip(ranked[:NAMED_OF_MANY], COLOURS, strict=False)]
+    mean = sum(curve.area for curve in curves) / len(curves)
+    names = [_name(curve, measure) for curve in ranked[:NAMED_OF_MANY]]
+    legend(axes, [*handles, others[0]], [*names, f"{len(others)} others; mean of all {mean:.3f}"], loc=place)
+
+
+def _name(curve: Curve, measure: str) -> str:
+    return f"{short(curve.name)} ({measure} {curve.area:.3f})"
+
+
+def _line(axes: "Axes", curve: Curve, colour: str, width: float) -> Any:
+    import numpy as np
+
+    shown = np.unique(np.linspace(0, len(curve.x) - 1, MOST_POINTS).astype(int))
+    return axes.plot(curve.x[shown], curve.y[shown], color=colour, linewidth=width)[0]

@@ -1,0 +1,93 @@
+"""The history of a training as a picture."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nnkit.figures.canvas import BLUE, GREY, INK, ORANGE, legend, new_figure, png, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Record: TypeAlias = Mapping[str, Any]
+
+MOST_PANELS = 6
+MARKERS_UP_TO = 30
+"""Epochs up to which each has a dot."""
+SPLITS = {"train": BLUE, "validation": ORANGE}
+
+
+def history(records: Sequence[Record]) -> bytes:
+    """Draw loss and metrics over the epochs, and which epoch was best; returns PNG.
+
+    ``records`` are the lines of history.jsonl: ``phase``, ``epoch``, ``train_loss``, ``validation_accuracy``, ...; None
+    stands for a value that is not a number. The best epoch is the one with the least validation loss, or training loss
+    where there is no validation. Of more than six values the first six are drawn.
+    """
+    names = _names(records)[:MOST_PANELS]
+    columns = min(len(names), 3) if len(names) != 4 else 2
+    lines = math.ceil(len(names) / columns)
+    figure = new_figure(max(4.2 * columns, 6.0), 3.1 * lines + 0.5, _title(records))
+    best = _best(records)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for panel, name in zip(panels, names, strict=False):
+        _draw(panel, records, name, best)
+    for panel in panels[len(names) :]:
+        panel.set_visible(False)
+    return png(figure)
+
+
+def _names(records: Sequence[Record]) -> list[str]:
+    """Return the values' names without the split, the loss first."""
+    names = [name.partition("_") for record in records for name in record]
+    found = dict.fromkeys(name for split, _, name in names if split in SPLITS and name)
+    return sorted(found, key=lambda name: name != "loss") or ["loss"]
+
+
+def _title(records: Sequence[Record]) -> str:
+    phases = list(dict.fromkeys(str(record["phase"]) for record in records if record.get("phase")))
+    epochs = f"{len(records)} epoch{'s' if len(records) > 1 else ''}"
+    return f"Training: {', '.join(phases)} ({epochs})" if phases else f"Training ({epochs})"
+
+
+def _numbers(records: Sequence[Record], name: str) -> list[float]:
+    values = (record.get(name) for record in records)
+    return [float(value) if isinstance(value, int | float) else math.nan for value in values]
+
+
+def _best(records: Sequence[Record]) -> int | None:
+    """Return the place of the best epoch in the records, from 1."""
+    for name in ("validation_loss", "train_loss"):
+        values = _numbers(records, name)
+        places = [place for place, value in enumerate(values, 1) if math.isfinite(value)]
+        if places:
+            return min(places, key=lambda place: values[place - 1])
+    return None
+
+
+def _draw(panel: "Axes", records: Sequence[Record], name: str, best: int | None) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    places = range(1, len(records) + 1)
+    handles, labels = [], []
+    for split, colour in SPLITS.items():
+        values = _numbers(records, f"{split}_{name}")
+        if any(map(math.isfinite, values)):
+            marker = "o" if len(records) <= MARKERS_UP_TO else ""
+            handles += panel.plot(places, values, color=colour, linewidth=1.6, marker=marker, markersize=3)
+            labels.append(split)
+    if best is not None:
+        handles.append(panel.axvline(best, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1))
+        labels.append(f"best epoch: {best}")
+    for place in _phase_starts(records):
+        panel.axvline(place - 0.5, color=INK, linewidth=0.8)
+    tidy(panel, "epoch", "", name.replace("_", " "))
+    panel.margins(x=0.02)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    if handles:
+        legend(panel, handles, labels, loc="best")
+
+
+def _phase_starts(records: Sequence[Record]) -> list[int]:
+    phases = [record.get("phase") for record in records]
+    return [place for place in range(2, len(phases) + 1) if phases[place - 1] != phases[place - 2]]
