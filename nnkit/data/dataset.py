@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnkit.errors import Problem, SpecError
-from nnkit.shapes import Shape
+from nnkit.errors import DataError, Problem, SpecError
+from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.table import Column, Frame
+    from nnkit.frames.table import Column, Frame, Raw
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,43 @@ def shapes(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[str, S
     return result
 
 
+MISSING = "missing"
+
+
 def incomplete(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[int, str]:
-    """Return the rows that lack a number among the features, and which source columns it comes from."""
+    """Return the rows that lack a number among the features, or have one too large, by the source's columns."""
     import numpy as np
 
-    found: dict[int, dict[str, None]] = {}
+    found: dict[int, dict[str, str]] = {}
     for name in dict.fromkeys(column for columns in features.values() for column in columns):
-        values = frame[name].values
-        finite = np.isfinite(values.astype(np.float32, copy=False) if values.ndim > 1 else _narrow(values))
-        for row in np.flatnonzero(~finite.all(axis=tuple(range(1, values.ndim)))).tolist():
-            found.setdefault(row, {})[frame[name].source] = None
-    return {row: f"{', '.join(sources)} missing" for row, sources in found.items()}
+        with np.errstate(over="ignore"):
+            values = frame[name].values.astype(np.float32, copy=False)
+        finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+        for row in np.flatnonzero(~finite).tolist():
+            fault = MISSING if np.isnan(values[row]).any() else "too large for float32"
+            found.setdefault(row, {})[frame[name].source] = fault
+    return {row: _faults(faults) for row, faults in found.items()}
 
 
-def _narrow(values: Any) -> Any:
-    import numpy as np
+def _faults(faults: Mapping[str, str]) -> str:
+    by_fault: dict[str, list[str]] = {}
+    for name, fault in faults.items():
+        by_fault.setdefault(fault, []).append(name)
+    return "; ".join(f"{', '.join(names)} {fault}" for fault, names in by_fault.items())
 
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32)
+
+def shape_of(cells: Any) -> Shape:
+    """Return the shape of each cell of a raw column; ``()`` for single values."""
+    return tuple(getattr(cells, "shape", ())[1:])
+
+
+def check_shapes(raw: "Raw", wanted: Mapping[str, Shape], title: str) -> None:
+    """Raise ``DataError`` for a column whose cells are arrays of another shape than ``wanted``; one value is ``()``."""
+    for name, shape in wanted.items():
+        found = shape_of(raw.cells.get(name))
+        if name in raw.cells and found != shape:
+            raise DataError(f"{title}: each cell of {name} is {_of(found)}, and the model takes {_of(shape)}")
+
+
+def _of(shape: Shape) -> str:
+    return f"an array of {show(shape)}" if shape else "one value"

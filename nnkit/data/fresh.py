@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from nnkit.data.sources import SOURCES, Source
 from nnkit.data.sources.csv import Csv
@@ -21,17 +21,36 @@ SUFFIXES |= {".parquet": "parquet", ".npz": "npz"}
 def open_source(
     known: Source, origin: Path | BinaryIO | None, format_name: str | None, columns: list[str] | None, chunk_rows: int
 ) -> "tuple[Iterator[Raw], str]":
-    """Return the chunks of fresh rows and what messages call them; raises ``DataError``."""
+    """Return the chunks of fresh rows and what messages call them.
+
+    Raises ``DataError``, and ``UsageError`` for a format that there is not, or names of columns where they have some.
+    """
     if origin is None:
+        if columns is not None:
+            raise UsageError("--columns is for fresh rows; those of the run's own source have names")
         return known.chunks(chunk_rows), known.title
     if isinstance(origin, Path):
         source = _source(known, format_name or format_of(origin), origin)
+        _check_columns(columns, source.type_name)
         if columns is None:
             return source.chunks(chunk_rows), str(origin)
         return _named(source, origin, columns, chunk_rows), str(origin)
-    buffered = origin if hasattr(origin, "peek") else io.BufferedReader(cast(io.RawIOBase, origin))
-    source = _source(known, format_name or sniff(buffered), Path("-"))
-    return source.chunks_of(buffered, "standard input", chunk_rows, columns), "standard input"
+    from nnkit.frames.text import unpacked
+
+    file = unpacked(origin)
+    source = _source(known, format_name or sniff(file), Path("-"))
+    _check_columns(columns, source.type_name)
+    return source.chunks_of(file, "standard input", chunk_rows, columns), "standard input"
+
+
+def _check_columns(columns: list[str] | None, format_name: str) -> None:
+    if columns is None:
+        return
+    if format_name != "csv":
+        raise UsageError(f"--columns is for CSV; {format_name} data has names of its own: leave it out")
+    doubles = sorted({name for name in columns if columns.count(name) > 1})
+    if doubles:
+        raise UsageError(f"--columns names {', '.join(doubles)} twice")
 
 
 def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) -> "Iterator[Raw]":

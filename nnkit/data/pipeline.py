@@ -1,7 +1,7 @@
 """The pipeline: all that a run knows of its data, and what makes arrays of fresh rows by it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Self
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from nnkit.config.piece import Options
-from nnkit.data.dataset import Dataset, incomplete, input_array
+from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
 from nnkit.data.sources import SourceChoice
 from nnkit.data.target import TargetState, encode, restored
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import Notes, OnUnseen, State
-from nnkit.errors import DataError, RunError
+from nnkit.errors import DataError, RunError, SpecError
 from nnkit.shapes import Shape
 from nnkit.tasks import Task
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 1_000_000
 
-Kind = Literal["number", "category", "boolean", "array"]
+Kind = Literal["number", "category", "code", "boolean", "array"]
 
 
 class Fitted(Options):
@@ -40,6 +40,8 @@ class Fitted(Options):
         for name, state in self.states.items():
             if not isinstance(state, State):
                 self.states[name] = self.transform.state.model_validate(state)
+        if self.transform.width(self.states) > MAX_COLUMNS:
+            raise ValueError(f"{self.transform.type_name} would make more than {MAX_COLUMNS} columns")
         return self
 
 
@@ -123,10 +125,49 @@ class Pipeline:
             raise RunError(
                 f"pipeline.json: not the pipeline of a run ({_first(error)}); copy the run folder again"
             ) from error
-        unfit = known.features.keys() != known.shapes.keys()
-        if unfit or any(len(set(names)) < len(names) for names in known.features.values()):
-            raise RunError("pipeline.json: its inputs and their shapes do not fit; copy the run folder again")
-        return cls(known)
+        pipeline = cls(known)
+        if not pipeline._is_whole():
+            raise RunError(
+                "pipeline.json: its columns, inputs and shapes do not fit together; copy the run folder again"
+            )
+        return pipeline
+
+    def _is_whole(self) -> bool:
+        """Tell whether no row at all goes through the pipeline to the inputs that it promises."""
+        from nnkit.frames.table import Raw
+
+        known = self.known
+        if known.target_kinds.keys() != set(known.target.columns):
+            return False
+        if any(len(set(names)) < len(names) for names in known.features.values()):
+            return False
+        cell_shapes = self._column_shapes()
+        if any(kind == "array" and not cell_shapes[name] for name, kind in known.columns.items()):
+            return False
+        try:
+            frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
+            frame = self.transformed(frame, Notes(known.on_unseen))
+            texts = [name for names in known.features.values() for name in names if frame[name].is_text]
+            return not texts and shapes(frame, known.features) == self.input_shapes
+        except (DataError, SpecError, LookupError, TypeError, ValueError):
+            return False
+
+    def _no_rows(self) -> dict[str, Any]:
+        """Return the columns of fresh rows with no rows in them."""
+        import numpy as np
+
+        cell_shapes = self._column_shapes()
+        return {name: np.empty((0, *shape)) if shape else [] for name, shape in cell_shapes.items()}
+
+    def _column_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each column's cells, ``()`` for single values: an array is an input by itself."""
+        known = self.known
+        arrays = {
+            names[0]: tuple(known.shapes.get(name, ()))
+            for name, names in known.features.items()
+            if len(names) == 1 and known.columns.get(names[0]) == "array"
+        }
+        return {name: arrays.get(name, ()) for name in known.columns}
 
     def restore_target(self, outputs: "NDArray[np.float64]") -> "NDArray[np.float64]":
         """Return outputs in the target's own units."""
@@ -155,20 +196,29 @@ class Pipeline:
         from nnkit.data.fresh import open_source
 
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows)
-        start = 0
-        for number, part in enumerate(parts):
-            if number == 0:
-                self._check_columns(part, name, need_target)
-            yield self._chunk(part, start, need_target)
-            start += len(part)
+        rows = 0
+        found: dict[str, None] = {}
+        cell_shapes = self._column_shapes()
+        for part in parts:
+            found.update(dict.fromkeys(part.cells))
+            if part.complete or len(part) + len(part.bad) < chunk_rows:
+                self._check_columns(found, name, need_target)
+            check_shapes(part, cell_shapes, name)
+            yield self._chunk(part, rows, need_target)
+            rows += len(part)
+        if rows:
+            self._check_columns(found, name, need_target)
 
-    def _check_columns(self, part: "Raw", name: str, need_target: bool) -> None:
-        needed = [*self.known.columns, *(self.known.target.columns if need_target else [])]
-        missing = [column for column in needed if column not in part.cells]
-        if missing and part.cells:
-            found = ", ".join(part.cells) or "none"
-            hint = "; is the delimiter right?" if len(part.cells) == 1 else ""
-            raise DataError(f"{name}: lacks the columns {', '.join(missing)}; it has: {found[:500]}{hint}")
+    def _check_columns(self, found: Collection[str], name: str, need_target: bool) -> None:
+        """Raise ``DataError`` naming all columns that the model needs and no row has; nothing has none at all."""
+        known = self.known
+        needed = [*known.columns]
+        if need_target:
+            needed += [*known.target.columns, *([known.weight] if known.weight else [])]
+        missing = [column for column in needed if column not in found]
+        if missing and found:
+            hint = "; is the delimiter right?" if len(found) == 1 else ""
+            raise DataError(f"{name}: lacks the columns {', '.join(missing)}; it has: {', '.join(found):.500}{hint}")
 
     def _chunk(self, part: "Raw", start: int, need_target: bool) -> Chunk:
         import numpy as np
@@ -179,7 +229,7 @@ class Pipeline:
         for row, reason in incomplete(changed, self.known.features).items():
             notes.refused.setdefault(row, reason)
         truth, targets = self._targets(part, notes, need_target)
-        weights = self._weights(part, notes) if need_target else None
+        weights = self._weights(part, notes) if need_target and self.known.weight else None
         keep = np.array([row for row in range(len(part)) if row not in notes.refused], dtype=np.int64)
         inputs = {
             name: input_array([changed[column].take(keep) for column in columns])
@@ -193,8 +243,7 @@ class Pipeline:
             targets=None if targets is None else targets[keep],
             weights=None if weights is None else weights[keep],
         )
-        raw = {name: [cells[row] for row in keep.tolist()] for name, cells in part.cells.items()}
-        return Chunk(dataset, _rejected(part, notes.refused), raw)
+        return Chunk(dataset, _rejected(part, notes.refused), _taken(part, keep.tolist()))
 
     def _typed(self, part: "Raw", kinds: Mapping[str, Kind], notes: Notes) -> "Frame":
         from nnkit.frames.kinds import typed
@@ -219,10 +268,27 @@ class Pipeline:
             notes.refused.setdefault(row, reason)
         return encoded.truth, encoded.targets
 
-    def _weights(self, part: "Raw", notes: Notes) -> Any:
-        if self.known.weight is None or self.known.weight not in part.cells:
-            return None
-        return self._typed(part, {self.known.weight: "number"}, notes)[self.known.weight].values
+    def _weights(self, part: "Raw", notes: Notes) -> "NDArray[np.float64]":
+        assert self.known.weight is not None  # noqa: S101 - the caller looked
+        weights: NDArray[np.float64] = self._typed(part, {self.known.weight: "number"}, notes)[self.known.weight].values
+        for row, reason in unusable(weights, self.known.weight).items():
+            notes.refused.setdefault(row, reason)
+        return weights
+
+
+def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
+    """Return the rows whose weight is no weight."""
+    import numpy as np
+
+    return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
+
+
+def _taken(part: "Raw", rows: list[int]) -> dict[str, list[Any]]:
+    """Return the raw cells of some rows by column."""
+    columns = {name: cells if isinstance(cells, list) else cells.tolist() for name, cells in part.cells.items()}
+    if len(rows) == len(part):
+        return columns
+    return {name: [cells[row] for row in rows] for name, cells in columns.items()}
 
 
 def _rejected(part: "Raw", refused: Mapping[int, str]) -> list[Rejected]:

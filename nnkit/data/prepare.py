@@ -1,17 +1,28 @@
 """Preparing: from the spec's `data` to arrays for training, validation and test, and the pipeline that made them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nnkit.config.spelling import nearest
-from nnkit.data.dataset import Dataset, choose_features, incomplete, input_array, shapes
-from nnkit.data.pipeline import Fitted, Known, Pipeline
+from nnkit.data.dataset import (
+    MISSING,
+    Dataset,
+    check_shapes,
+    choose_features,
+    incomplete,
+    input_array,
+    shape_of,
+    shapes,
+)
+from nnkit.data.pipeline import Fitted, Known, Pipeline, unusable
 from nnkit.data.sources import Source
 from nnkit.data.spec import Data
 from nnkit.data.split import Divider
-from nnkit.data.target import TargetState, encode, learn
+from nnkit.data.target import CLASSIFY, TargetState, encode, learn, missing
 from nnkit.data.transforms.base import Notes
+from nnkit.data.transforms.encode import texts
 from nnkit.errors import DataError, Path, Problem, SpecError
 from nnkit.tasks import Task
 
@@ -19,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Frame, Raw
 
 SHOWN = 5
@@ -51,13 +63,19 @@ def prepare(data: Data, task_of: Callable[[int], Task], seed: int) -> Prepared:
     Raises ``SpecError`` for what the spec says of columns that are not there, ``DataError`` for the data itself.
     """
     preparation = _Preparation(data, task_of, seed)
-    return preparation.prepared(preparation.divider().parts())
+    divider = preparation.divider()
+    with _about(preparation.main.title):
+        parts = divider.parts()
+    return preparation.prepared(parts)
 
 
 def prepare_folds(data: Data, task_of: Callable[[int], Task], seed: int) -> Iterator[Prepared]:
     """Yield the rows once for each fold of ``data.split.folds``, each with a pipeline of its own."""
     preparation = _Preparation(data, task_of, seed)
-    for parts in preparation.divider().folds():
+    divider = preparation.divider()
+    with _about(preparation.main.title):
+        folds = list(divider.folds())
+    for parts in folds:
         yield preparation.prepared(parts)
 
 
@@ -70,9 +88,13 @@ class _Preparation:
         self.seed = seed
         raw = read(data.source)
         _check_columns(data, raw)
-        self.kinds = infer_kinds(data, raw)
+        self.kinds = infer_kinds(data, raw, self.task)
+        self.shapes = {name: shape_of(raw.cells[name]) for name in self.kinds}
         self.main = self.table(data.source, raw)
         _check_text(data, self.main.frame)
+        with _about(self.main.title):
+            gaps = missing([self.main.frame[name] for name in data.targets])
+        _refuse(self.main, gaps)
 
     def table(self, source: Source, raw: "Raw") -> Table:
         """Return typed columns; raises ``DataError`` for cells that are not of their column's kind."""
@@ -81,9 +103,13 @@ class _Preparation:
 
         frame: Frame = {}
         refused: dict[int, str] = {}
+        lacking = [name for name in self.kinds if name not in raw.cells and name not in self.data.split.uses]
+        if lacking:
+            raise DataError(f"{source.title}: lacks the columns {', '.join(lacking)}")
+        check_shapes(raw, self.shapes, source.title)
         for name, kind in self.kinds.items():
             if name not in raw.cells:
-                raise DataError(f"{source.title}: lacks the column {name}")
+                continue
             result = typed(raw.cells[name], kind, source.spelling())
             frame[name] = Column(result.values, name)
             for row, reason in result.bad.items():
@@ -99,29 +125,30 @@ class _Preparation:
         if data.split.stratify:
             if len(data.targets) > 1:
                 raise SpecError([Problem(("data", "split", "stratify"), "needs one target column, found several")])
-            from nnkit.data.transforms.encode import texts
-
             labels = texts(frame[data.targets[0]])
-            if any(label is None for label in labels):
-                _refuse(
-                    self.main,
-                    {
-                        row: f"the target {data.targets[0]} is missing"
-                        for row, label in enumerate(labels)
-                        if label is None
-                    },
-                )
-        keys = _keys(frame, data.split.uses[0], bool(data.split.order)) if data.split.uses else None
+        keys = None
+        if data.split.uses:
+            name = data.split.uses[0]
+            keys = frame[name].values.tolist()
+            gaps = [row for row, key in enumerate(keys) if key is None or key != key]
+            _refuse(self.main, dict.fromkeys(gaps, f"{name} missing, by which the rows are split"))
+            if data.split.order and frame[name].is_text:
+                from nnkit.frames.times import times
+
+                keys = times(keys, f"{self.main.title}: {name}")
         return Divider(data.split, len(self.main.lines), self.seed, labels, keys)
 
     def prepared(self, parts: "dict[str, NDArray[np.int64]]") -> Prepared:
         """Fit the transforms on the training rows and apply them to all."""
+        import numpy as np
+
         from nnkit.frames.table import take
 
         data = self.data
         features = self._features()
         targets = [self.main.frame[name] for name in data.targets]
-        state = learn(targets, self.task, data.positive, data.target_transform, parts["train"])
+        with _about(self.main.title):
+            state = learn(targets, self.task, data.positive, data.target_transform, parts["train"])
         fitted, trained = self._fit({name: self.main.frame[name].take(parts["train"]) for name in features})
         chosen = choose_features(trained, data.inputs)
         _check_numbers(trained, chosen)
@@ -135,8 +162,6 @@ class _Preparation:
         hashes = data.source.hashes()
         for part, source in self._sources().items():
             table = self.table(source, read(source))
-            import numpy as np
-
             made[part] = self._dataset(table, np.arange(len(table.lines)), pipeline)
             hashes |= source.hashes()
         assert made["train"] is not None  # noqa: S101 - a split without training rows raises
@@ -157,12 +182,10 @@ class _Preparation:
         fitted = []
         notes = Notes(on_unseen="ignore")
         for index, transform in enumerate(self.data.transforms):
-            try:
+            with _about(f"{self.main.title}: {transform.type_name}"):
                 states = transform.fit(frame, ("data", "transforms", index))
-            except DataError as error:
-                raise DataError(f"{self.main.title}: {transform.type_name}: {error}") from None
+                frame = transform.apply(frame, states, notes)
             fitted.append(Fitted(transform=transform, states=states))
-            frame = transform.apply(frame, states, notes)
         return fitted, frame
 
     def _known(
@@ -187,7 +210,8 @@ class _Preparation:
         notes = Notes(known.on_unseen)
         changed = pipeline.transformed({name: frame[name] for name in known.columns}, notes)
         for row, reason in incomplete(changed, known.features).items():
-            notes.refused.setdefault(row, f"{reason}; fill it by the transform impute, or drop the column")
+            way_out = "; fill it by the transform impute, or drop the column" if reason.endswith(MISSING) else ""
+            notes.refused.setdefault(row, reason + way_out)
         encoded = encode([frame[name] for name in self.data.targets], known.target)
         _refuse(table, notes.refused | encoded.bad)
         pipeline.unseen += notes.unseen
@@ -236,16 +260,34 @@ def _check_columns(data: Data, raw: "Raw") -> None:
         raise SpecError(problems)
 
 
-def infer_kinds(data: Data, raw: "Raw") -> dict[str, Any]:
-    """Return the kind of each column: declared, or what all its cells are; columns that are dropped are left out."""
+def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
+    """Return the kind of each column: declared, or what all its cells are; columns that are dropped are left out.
+
+    Where true and false are classes they keep their names. Raises ``SpecError`` where arrays cannot be what is said.
+    """
+    others = [*data.targets, *data.split.uses, *([data.weight] if data.weight else [])]
+    kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in data.drop or name in others}
+    arrays = [name for name, kind in kinds.items() if kind == "array" and name in others]
+    declared = [name for name, kind in kinds.items() if kind == "array" and name in data.types]
+    problems = [Problem(("data",), f"{name} holds arrays; only features can") for name in arrays]
+    problems += [Problem(("data", "types", name), "holds arrays; take it out of types") for name in declared]
+    if problems:
+        raise SpecError(problems)
+    return kinds
+
+
+def _kind(data: Data, raw: "Raw", name: str, task: Task) -> "Kind":
     from nnkit.frames.kinds import infer
 
-    spelling = data.source.spelling()
-    kept = [name for name in raw.cells if name not in data.drop]
-    kinds: dict[str, Any] = {name: data.types.get(name) or infer(raw.cells[name], spelling) for name in kept}
-    if data.weight:
-        kinds[data.weight] = "number"
-    return kinds
+    found = infer(raw.cells[name], data.source.spelling())
+    if found == "array":
+        return found
+    declared = "number" if name == data.weight else data.types.get(name)
+    if declared == "category" and found == "number":
+        return "code"
+    if declared is None and found == "boolean" and name in data.targets and task in CLASSIFY:
+        return "category"
+    return declared or found
 
 
 def _check_text(data: Data, frame: "Frame") -> None:
@@ -271,26 +313,19 @@ def _check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
         raise SpecError([Problem(("data", "transforms"), message)])
 
 
-def _keys(frame: "Frame", name: str, times: bool) -> list[Any]:
-    """Return what a split sorts or groups by: numbers, dates as times, or text."""
-    column = frame[name]
-    if not (times and column.is_text):
-        return list(column.values.tolist())
-    import pandas as pd
-
+@contextmanager
+def _about(title: str) -> Iterator[None]:
+    """Begin the message of a ``DataError`` with what it is about."""
     try:
-        return [stamp.value for stamp in pd.to_datetime(pd.Series(column.values), format="mixed", utc=True)]
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"the column {name} is neither numbers nor dates, so it gives no order ({error})") from error
+        yield
+    except DataError as error:
+        raise DataError(f"{title}: {error}") from None
 
 
 def _check_weights(weights: Any, name: str | None, table: Table) -> None:
-    if weights is None:
+    if weights is None or name is None:
         return
-    import numpy as np
-
-    wrong = np.flatnonzero(~(weights >= 0)).tolist()
-    _refuse(table, dict.fromkeys(wrong, f"the weight {name} is missing or negative"))
+    _refuse(table, unusable(weights, name))
 
 
 def _refuse(table: Table, refused: dict[int, str]) -> None:

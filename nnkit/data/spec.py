@@ -1,8 +1,8 @@
 """The spec's `data`: where rows come from and what becomes of them."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from nnkit.config.piece import Options
 from nnkit.data.sources import SourceChoice
@@ -18,14 +18,18 @@ def _as_label(value: object) -> object:
     return as_text(value) or value
 
 
-Label: TypeAlias = Annotated[str, BeforeValidator(_as_label)]
+Label: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_as_label),
+    WithJsonSchema({"type": ["string", "number", "boolean"], "x-words": "a class"}),
+]
 
 
 class Data(Options):
     """What the model learns from."""
 
     source: SourceChoice = Field(description="Where rows come from.")
-    target: str | list[str] = Field(description="The column to predict, or several.")
+    target: str | Annotated[list[str], Field(min_length=1)] = Field(description="The column to predict, or several.")
     positive: Label | None = Field(
         default=None, description="Of two classes, the one that counts as positive; default: the second in order."
     )
@@ -47,6 +51,22 @@ class Data(Options):
     on_unseen: OnUnseen = Field(
         default="ignore", description="What a category means that no training row has: an error, or all zeros."
     )
+
+    @model_validator(mode="after")
+    def _one_role(self) -> Self:
+        targets = self.targets
+        if len(set(targets)) < len(targets):
+            raise ValueError("target names a column twice")
+        roles: dict[str, list[str | None]] = {
+            "drop": [*self.drop],
+            "weight": [self.weight],
+            "split": [*self.split.uses],
+        }
+        for option, names in roles.items():
+            both = [name for name in targets if name in names]
+            if both:
+                raise ValueError(f"{both[0]} is named by target and by {option}; take it out of one")
+        return self
 
     @property
     def targets(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Splits: which rows train, which validate, which test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from heapq import heapreplace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -64,6 +65,20 @@ class Split(Options):
         return [name for name in (self.group, self.column, self.order) if isinstance(name, str)]
 
 
+def allotted(sizes: Sequence[int], share: float) -> list[int]:
+    """Return how many rows each stratum gives so that together they give ``share`` of all, and one at least.
+
+    Each gives its own share rounded down or up: the largest remainders go up (Hamilton's method).
+    """
+    exact = [share * size for size in sizes]
+    counts = list(map(int, exact))
+    total = max(1, round(share * sum(sizes)))
+    by_remainder = sorted(range(len(sizes)), key=lambda index: counts[index] - exact[index])
+    for index in by_remainder[: total - sum(counts)]:
+        counts[index] += 1
+    return counts
+
+
 class Divider:
     """Divides the rows of a table as a split says.
 
@@ -121,25 +136,34 @@ class Divider:
         return list(self._draw.permutation(rows)[:, None])
 
     def _divided(self, units: "list[Rows]", shares: dict[str, float]) -> "dict[str, Rows]":
-        """Deal units to parts until each has its share of all rows; train takes the rest."""
+        """Deal units to parts until each has its share of all rows; train takes the rest, at least one of each class.
+
+        Raises ``DataError`` where a part gets no row.
+        """
         import numpy as np
 
-        parts: dict[str, list[Rows]] = {name: [] for name in shares}
-        rest: list[Rows] = []
-        for stratum in self._strata(units):
-            wanted = {name: round(share * sum(map(len, stratum))) for name, share in shares.items()}
+        shares = {name: share for name, share in shares.items() if share}
+        strata = self._strata(units)
+        counts = {
+            name: allotted([sum(map(len, stratum)) for stratum in strata], share) for name, share in shares.items()
+        }
+        parts: dict[str, list[Rows]] = {"train": [], **{name: [] for name in shares}}
+        for index, stratum in enumerate(strata):
             taken = 0
-            for name, count in wanted.items():
+            for name in shares:
                 size = 0
-                while size < count and taken < len(stratum):
+                while size < counts[name][index] and taken < len(stratum) - 1:
                     parts[name].append(stratum[taken])
                     size += len(stratum[taken])
                     taken += 1
-            rest += stratum[taken:]
-        empty = np.array([], dtype=np.int64)
-        return {
-            name: np.concatenate(members) if members else empty for name, members in {"train": rest, **parts}.items()
-        }
+            parts["train"] += stratum[taken:]
+        empty = [name for name, members in parts.items() if not members]
+        if empty:
+            raise DataError(
+                f"no row is left for {' and '.join(empty)}: the split has {self._rows} rows to give; add rows, or "
+                "change its shares"
+            )
+        return {name: np.concatenate(members) for name, members in parts.items()}
 
     def _strata(self, units: "list[Rows]") -> "list[list[Rows]]":
         """Return the units by class, or all as one stratum."""
@@ -150,14 +174,19 @@ class Divider:
             strata.setdefault(self._labels[unit[0]], []).append(unit)
         single = [str(label) for label, members in strata.items() if len(members) < 2]
         if single:
-            raise DataError(f"stratify needs two rows of each class; {', '.join(single)} has one: leave stratify out")
+            listed = ", ".join(single[:5]) + (f" and {len(single) - 5} more" if len(single) > 5 else "")
+            raise DataError(f"stratify needs two rows of each class, and there is one of {listed}; leave stratify out")
         return [strata[label] for label in sorted(strata)]
 
     def _dealt(self, units: "list[Rows]", count: int) -> "list[list[Rows]]":
-        """Deal units to folds like cards, class by class."""
+        """Deal units to folds class by class, the large ones first, each to a fold that has the fewest rows."""
         folds: list[list[Rows]] = [[] for _ in range(count)]
-        for number, unit in enumerate(unit for stratum in self._strata(units) for unit in stratum):
-            folds[number % count].append(unit)
+        sizes = [(0, number) for number in range(count)]
+        dealt = [unit for stratum in self._strata(units) for unit in stratum]
+        for unit in sorted(dealt, key=len, reverse=True):
+            size, number = sizes[0]
+            folds[number].append(unit)
+            heapreplace(sizes, (size + len(unit), number))
         return folds
 
     def _by_column(self) -> "dict[str, Rows]":
@@ -175,5 +204,5 @@ class Divider:
         import numpy as np
 
         if not len(parts["train"]):
-            raise DataError(f"no row is left for training: the split takes all {self._rows}")
+            raise DataError(f"no row is left for train: the split takes all {self._rows}")
         return {name: np.sort(rows) for name, rows in parts.items() if len(rows)}

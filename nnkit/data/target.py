@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
 from nnkit.data.transforms.encode import texts
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nnkit.frames.table import Column
 
 CLASSIFY = ("binary", "multiclass")
+FLAGS = ("0", "1")
 
 
 class TargetState(Options):
@@ -29,7 +30,21 @@ class TargetState(Options):
     """Labels in the model's order; the target columns in multilabel; nothing in regression."""
     transform: Literal["standard_scale", "min_max_scale", "log"] | None = None
     shift: list[float] = Field(default=[])
-    scale: list[float] = Field(default=[])
+    scale: list[Annotated[float, Field(gt=0)]] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        count, classes = len(self.columns), len(self.classes)
+        scaled = count if self.transform in ("standard_scale", "min_max_scale") else 0
+        fits = {
+            "binary": count == 1 and classes == 2,
+            "multiclass": count == 1 and classes >= 2,
+            "multilabel": self.classes == self.columns,
+            "regression": classes == 0,
+        }
+        if not fits[self.task] or len(set(self.classes)) < classes or not len(self.shift) == len(self.scale) == scaled:
+            raise ValueError(f"the classes and scales do not fit a {self.task} target")
+        return self
 
 
 @dataclass(frozen=True)
@@ -46,11 +61,10 @@ def learn(
 ) -> TargetState:
     """Return what is known of the target; labels come from all rows, scales from the training rows.
 
-    Raises ``DataError`` where the target cannot be what the task needs.
+    Raises ``DataError`` where the target cannot be what the task needs, ``SpecError`` for options of other tasks.
     """
     names = [column.source for column in columns]
-    if transform and task != "regression":
-        raise SpecError([Problem(("data", "target_transform"), f"is for regression; this experiment is {task}")])
+    _check_options(task, names, positive, transform)
     if task == "regression":
         return _learn_numbers(columns, transform, train)
     if task == "multilabel":
@@ -60,12 +74,33 @@ def learn(
     return TargetState(task=task, columns=names, classes=_classes(columns[0], task, positive))
 
 
+def missing(columns: "Sequence[Column]") -> dict[int, str]:
+    """Return the rows that lack a target; raises ``DataError`` where all of them do."""
+    found: dict[int, str] = {}
+    for column in columns:
+        rows = [row for row, cell in enumerate(column.values.tolist()) if cell is None or cell != cell]
+        if len(rows) == len(column.values):
+            raise DataError(f"the target {column.source} is missing in all rows")
+        found |= dict.fromkeys(rows, f"the target {column.source} is missing")
+    return found
+
+
+def _check_options(task: Task, names: Sequence[str], positive: str | None, transform: Any) -> None:
+    problems = []
+    if len(names) > 1 and task in CLASSIFY:
+        problems.append(Problem(("data", "target"), f"a {task} experiment has one target, found {len(names)}"))
+    if transform and task != "regression":
+        problems.append(Problem(("data", "target_transform"), f"is for regression; this experiment is {task}"))
+    if positive is not None and task not in CLASSIFY:
+        problems.append(Problem(("data", "positive"), f"is for two classes; this experiment is {task}"))
+    if problems:
+        raise SpecError(problems)
+
+
 def _classes(column: "Column", task: Task, positive: str | None) -> list[str]:
     from nnkit.frames.kinds import in_order
 
     labels = in_order({text for text in texts(column) if text is not None})
-    if not labels:
-        raise DataError(f"the target {column.source} is missing in all rows")
     listed = ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")
     if len(labels) == 1:
         raise DataError(f"the target {column.source} has one class only, {labels[0]}: there is nothing to tell apart")
@@ -99,14 +134,13 @@ def _learn_numbers(columns: "Sequence[Column]", transform: Any, train: "NDArray[
                 f"the target {column.source} holds text and the loss is for numbers; use a loss for classes, "
                 "such as binary_cross_entropy or categorical_cross_entropy"
             )
-        if np.isnan(column.values).all():
-            raise DataError(f"the target {column.source} is missing in all rows")
     learned = []
     if transform in ("standard_scale", "min_max_scale"):
         learn_one = scaling.standard if transform == "standard_scale" else scaling.min_max
-        learned = [learn_one(column.values[train]) for column in columns]
-    if transform == "log" and any(np.nanmin(column.values) <= 0 for column in columns):
-        raise DataError("target_transform: log needs targets greater than 0")
+        with np.errstate(over="ignore", invalid="ignore"):
+            learned = [learn_one(column.values[train]) for column in columns]
+        if not np.isfinite(learned).all():
+            raise DataError(f"target_transform: {transform} cannot scale numbers so large; use log, or leave it out")
     return TargetState(
         task="regression",
         columns=[column.source for column in columns],
@@ -121,40 +155,53 @@ def encode(columns: "Sequence[Column]", state: TargetState) -> Encoded:
     import numpy as np
 
     if state.task in CLASSIFY:
-        return _encode_classes(columns[0], state)
-    values = np.stack([_numbers(column) for column in columns], axis=1)
-    bad = {
-        row: f"the target {', '.join(state.columns)} is missing"
-        for row in np.flatnonzero(np.isnan(values).any(1)).tolist()
-    }
+        encoded = _encode_classes(columns[0], state.classes)
+        if state.task == "multiclass":
+            return encoded
+        return Encoded(encoded.truth, encoded.truth[:, None].astype(np.float32), encoded.bad)
     if state.task == "multilabel":
-        flags = np.nan_to_num(values).astype(np.int64)
-        return Encoded(flags, flags.astype(np.float32), bad)
-    return Encoded(values, scaled(values, state).astype(np.float32), bad)
+        return _encode_flags(columns)
+    values = np.stack([column.values.astype(np.float64) for column in columns], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        targets = scaled(values, state).astype(np.float32)
+    bad: dict[int, str] = {}
+    for row, index in zip(*(axis.tolist() for axis in np.nonzero(~np.isfinite(targets))), strict=True):
+        bad[row] = f"the target {state.columns[index]} {_fault(float(values[row, index]), state)}"
+    return Encoded(values, targets, bad)
 
 
-def _numbers(column: "Column") -> "NDArray[np.float64]":
+def _fault(value: float, state: TargetState) -> str:
+    if value != value:
+        return "is missing"
+    if state.transform == "log" and value <= 0:
+        return f"is {value:g}, which has no logarithm: target_transform: log needs numbers greater than 0"
+    return f"is {value:g}, too large for float32"
+
+
+def _encode_flags(columns: "Sequence[Column]") -> Encoded:
     import numpy as np
 
-    if not column.is_text:
-        return column.values.astype(np.float64)
-    return np.array([np.nan if cell is None else float(cell) for cell in column.values], dtype=np.float64)
+    found, bad = [], dict[int, str]()
+    for column in columns:
+        one = _encode_classes(column, FLAGS)
+        found.append(one.truth)
+        bad |= {row: reason for row, reason in one.bad.items() if row not in bad}
+    flags = np.stack(found, axis=1)
+    return Encoded(flags, flags.astype(np.float32), bad)
 
 
-def _encode_classes(column: "Column", state: TargetState) -> Encoded:
+def _encode_classes(column: "Column", classes: Sequence[str]) -> Encoded:
     import numpy as np
 
     from nnkit.frames.scaling import codes
 
     cells = texts(column)
-    found = codes(cells, state.classes)
+    found = codes(cells, classes)
     bad = dict.fromkeys(np.flatnonzero(found == -2).tolist(), f"the target {column.source} is missing")
     for row in np.flatnonzero(found == -1).tolist():
-        bad[row] = (
-            f"the target {column.source} is {cells[row]!r}; the model's classes are {', '.join(state.classes[:8])}"
-        )
+        bad[row] = f"the target {column.source} is {cells[row]!r:.60}; the model's classes are {', '.join(classes[:8])}"
     truth = np.maximum(found, 0)
-    return Encoded(truth, truth[:, None].astype(np.float32) if state.task == "binary" else truth, bad)
+    return Encoded(truth, truth, bad)
 
 
 def scaled(values: "NDArray[np.float64]", state: TargetState) -> "NDArray[np.float64]":
@@ -177,7 +224,8 @@ def restored(outputs: "NDArray[np.float64]", state: TargetState) -> "NDArray[np.
     if state.transform is None:
         return outputs
     if state.transform == "log":
-        numbers: NDArray[np.float64] = np.exp(outputs)
+        with np.errstate(over="ignore"):
+            numbers: NDArray[np.float64] = np.exp(outputs)
         return numbers
     own_units: NDArray[np.float64] = outputs * np.array(state.scale) + np.array(state.shift)
     return own_units

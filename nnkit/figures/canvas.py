@@ -1,4 +1,4 @@
-"""What all pictures share: colours, labels, axes and the way to bytes; matplotlib's objects, none of its global state."""
+"""What all pictures share: colours, labels, axes, the way to bytes; matplotlib's objects, not its global state."""
 
 import io
 import warnings
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, RED, GREY, LIGHT, INK = "#3b6ea5", "#dd8452", "#b8383b", "#8a8a8a", "#e3e3e3", "#262626"
+BLUE, ORANGE, RED, GREY, LIGHT, INK = "#3b6ea5", "#dd8452", "#b8383b", "#8a8a8a", "#e6e6e6", "#262626"
 COLOURS = (BLUE, ORANGE, "#55a868", RED, "#8172b3", "#937860", "#da8bc3", "#6b6b6b", "#b5a642", "#4cb0b8")
 """Ten colours that can be told apart side by side."""
 DOTS_PER_INCH = 150
@@ -19,8 +19,10 @@ LONGEST_LABEL = 28
 def new_figure(width: float, height: float, title: str) -> "Figure":
     """Return an empty figure of so many inches."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1, wspace=0.03, hspace=0.03)
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
     figure.suptitle(plain(title), fontsize=12, color=INK, parse_math=False)
     return figure
 
@@ -34,7 +36,7 @@ def png(figure: "Figure") -> bytes:
         # Scripts that the font lacks are drawn as boxes; that is not the user's mistake.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        FigureCanvasAgg(figure).print_png(data, metadata={"Software": None})
+        FigureCanvasAgg(figure).print_figure(data, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return data.getvalue()
 
 
@@ -58,6 +60,7 @@ def tidy(axes: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
     axes.set_ylabel(plain(ylabel), color=INK, parse_math=False)
     if title:
         axes.set_title(short(title, 60), fontsize=10, color=INK, parse_math=False)
+    axes.set_facecolor("white")
     axes.grid(color=LIGHT, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=9, color=GREY, labelcolor=INK)
@@ -68,8 +71,9 @@ def tidy(axes: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
 
 
 def legend(axes: "Axes", handles: Sequence[Any], labels: Sequence[str], **options: Any) -> None:
-    """Name ``handles``, whatever the labels are: matplotlib gives ``_`` and ``$`` a meaning."""
-    box = axes.legend(handles, [str(number) for number in range(len(labels))], frameon=False, fontsize=9, **options)
+    """Name ``handles``, whatever the labels are: to matplotlib ``_`` and ``$`` in them would mean something."""
+    numbers = [str(number) for number in range(len(labels))]
+    box = axes.legend(handles, numbers, fontsize=9, facecolor="white", edgecolor="none", framealpha=0.85, **options)
     for text, label in zip(box.get_texts(), labels, strict=True):
         text.set_parse_math(False)
         text.set_text(plain(label))
@@ -78,4 +82,4 @@ def legend(axes: "Axes", handles: Sequence[Any], labels: Sequence[str], **option
 
 def say(axes: "Axes", text: str) -> None:
     """Write in the middle of empty axes why they are empty."""
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, parse_math=False)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=INK, backgroundcolor="white")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nnkit.figures.canvas import COLOURS, GREY, LIGHT, legend, new_figure, png, say, short, tidy
+from nnkit.figures.canvas import COLOURS, GREY, legend, new_figure, png, say, short, tidy
 from nnkit.metrics.probabilities import one_hot
 from nnkit.tasks import Task
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 2000
 """Of longer curves so many points are drawn; more can't be seen."""
+UNNAMED = "#c9cfd8"
 NAMED_OF_MANY = 3
 """Where there are more classes than colours, so many with the least area are named."""
 
@@ -80,12 +81,12 @@ def _curves(truth: "Truth", outputs: "Floats", classes: Sequence[str], trace: Tr
     """Return the curves of the classes that have rows of their own and others."""
     import numpy as np
 
-    finite = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
-    columns, scores = one_hot(truth[finite], outputs[finite], task_of(truth, outputs))
+    columns, scores = one_hot(truth, outputs, task_of(truth, outputs))
+    finite = np.isfinite(scores).all(axis=1)
     names = classes[-1:] if outputs.ndim == 1 else classes
     return [
         Curve(name, *trace(column, score))
-        for name, column, score in zip(names, columns.T, scores.T, strict=True)
+        for name, column, score in zip(names, columns[finite].T, scores[finite].T, strict=True)
         if len(column) and column.min() != column.max()
     ]
 
@@ -113,7 +114,7 @@ def _draw(axes: "Axes", curves: Sequence[Curve], measure: str, place: str) -> No
         legend(axes, handles, [_name(curve, measure) for curve in curves], loc=place)
         return
     ranked = sorted(curves, key=lambda curve: curve.area)
-    others = [_line(axes, curve, LIGHT, 1.2) for curve in ranked[NAMED_OF_MANY:]]
+    others = [_line(axes, curve, UNNAMED, 1.0) for curve in ranked[NAMED_OF_MANY:]]
     handles = [_line(axes, curve, colour, 1.8) for curve, colour in zip(ranked[:NAMED_OF_MANY], COLOURS, strict=False)]
     mean = sum(curve.area for curve in curves) / len(curves)
     names = [_name(curve, measure) for curve in ranked[:NAMED_OF_MANY]]

@@ -1,9 +1,9 @@
 """The confusion matrix as a picture."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nnkit.figures.canvas import GREY, INK, new_figure, plain, png, short
+from nnkit.figures.canvas import GREY, INK, LONGEST_LABEL, new_figure, plain, png, short
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,23 +18,32 @@ def confusion_matrix(confusion: "NDArray[np.int64]", classes: Sequence[str]) -> 
     """Draw counts [c, c] of truth (axis 0) and prediction (axis 1), coloured by each row's shares; returns PNG."""
     import numpy as np
 
-    count = len(classes)
     rows, right = int(confusion.sum()), int(np.trace(confusion))
-    summary = f"{rows:,} rows, {right / rows:.1%} on the diagonal" if rows else "no rows"
-    side = min(max(0.95 * count, 3.4), 0.42 * count) if count > MOST_WITH_SHARES else max(0.95 * count, 3.4)
-    side = min(side, 14.0)
-    figure = new_figure(side + 2.2, side + 1.5, f"Confusion matrix ({summary})")
+    summary = f"{rows:,} rows, {right / rows:.1%} right" if rows else "no rows"
+    figure = new_figure(*_size(classes), f"Confusion matrix ({summary})")
     axes = figure.subplots()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     _name_classes(axes, classes)
-    if count <= MOST_WITH_COUNTS:
+    if len(classes) <= MOST_WITH_COUNTS:
         _write_cells(axes, confusion, shares)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02, ticks=[0, 0.25, 0.5, 0.75, 1])
     bar.ax.set_yticklabels(["0%", "25%", "50%", "75%", "100%"], fontsize=9, color=INK)
     bar.set_label("share of the true class' rows", color=INK)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return png(figure)
+
+
+def _size(classes: Sequence[str]) -> tuple[float, float]:
+    """Return the inches that the picture needs: for the cells, the labels and the bar of colours."""
+    count, longest = len(classes), min(max(map(len, classes)), LONGEST_LABEL)
+    side = max(0.85 * count, 3.4) if count <= MOST_WITH_SHARES else min(0.42 * count, 14.0)
+    label = longest * (0.085 if count <= MOST_WITH_SHARES else 0.065)
+    return side + label + 1.6, side + (0.7 * label if _slanted(classes) else 0.2) + 1.0
+
+
+def _slanted(classes: Sequence[str]) -> bool:
+    return len(classes) > MOST_WITH_SHARES or max(map(len, classes)) > 9
 
 
 def _name_classes(axes: "Axes", classes: Sequence[str]) -> None:
@@ -44,8 +53,7 @@ def _name_classes(axes: "Axes", classes: Sequence[str]) -> None:
     shown = list(range(0, count, -(-count // MOST_LABELS)))
     names = [short(classes[index]) for index in shown]
     small = 10 if count <= MOST_WITH_SHARES else 7.5
-    slanted = count > MOST_WITH_SHARES or max(map(len, names)) > 9
-    turn: dict[str, object] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    turn: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if _slanted(classes) else {}
     axes.set_xticks(shown, names, fontsize=small, color=INK, parse_math=False, **turn)
     axes.set_yticks(shown, names, fontsize=small, color=INK, parse_math=False)
     axes.set_xlabel(plain("predicted"), fontsize=11, color=INK)
@@ -59,16 +67,19 @@ def _name_classes(axes: "Axes", classes: Sequence[str]) -> None:
 
 
 def _write_cells(axes: "Axes", confusion: "NDArray[np.int64]", shares: "NDArray[np.float64]") -> None:
-    with_shares = len(confusion) <= MOST_WITH_SHARES
     for (row, column), count in _cells(confusion):
         share = float(shares[row, column])
         colour = "white" if share > 0.55 else INK if count else GREY
-        if not with_shares:
-            text = f"{count}" if count else ""
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7 if count < 1000 else 5.5)
-            continue
-        axes.text(column, row - 0.1, f"{count:,}", ha="center", va="center", color=colour, fontsize=12)
-        axes.text(column, row + 0.2, f"{share:.1%}", ha="center", va="center", color=colour, fontsize=8.5)
+        if len(confusion) <= MOST_WITH_SHARES:
+            _write(axes, (column, row), f"{count:,}", 12, 5, colour)
+            _write(axes, (column, row), f"{share:.1%}" if confusion[row].any() else "-", 8.5, -10, colour)
+        elif count:
+            _write(axes, (column, row), str(count), 7 if count < 1000 else 5.5, 0, colour)
+
+
+def _write(axes: "Axes", cell: tuple[int, int], text: str, size: float, above: float, colour: str) -> None:
+    place: dict[str, Any] = {"xytext": (0, above), "textcoords": "offset points", "ha": "center", "va": "center"}
+    axes.annotate(text, cell, fontsize=size, color=colour, **place)
 
 
 def _cells(confusion: "NDArray[np.int64]") -> list[tuple[tuple[int, int], int]]:

@@ -31,7 +31,9 @@ def history(records: Sequence[Record]) -> bytes:
     best = _best(records)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel, name in zip(panels, names, strict=False):
-        _draw(panel, records, name, best)
+        handles = _draw(panel, records, name, best)
+        if name == "loss" and handles:
+            legend(panel, list(handles.values()), list(handles), loc="best")
     for panel in panels[len(names) :]:
         panel.set_visible(False)
     return png(figure)
@@ -65,27 +67,27 @@ def _best(records: Sequence[Record]) -> int | None:
     return None
 
 
-def _draw(panel: "Axes", records: Sequence[Record], name: str, best: int | None) -> None:
+def _draw(panel: "Axes", records: Sequence[Record], name: str, best: int | None) -> dict[str, Any]:
+    """Draw one value; returns the lines by what they show."""
     from matplotlib.ticker import MaxNLocator
 
     places = range(1, len(records) + 1)
-    handles, labels = [], []
+    handles: dict[str, Any] = {}
     for split, colour in SPLITS.items():
         values = _numbers(records, f"{split}_{name}")
         if any(map(math.isfinite, values)):
             marker = "o" if len(records) <= MARKERS_UP_TO else ""
-            handles += panel.plot(places, values, color=colour, linewidth=1.6, marker=marker, markersize=3)
-            labels.append(split)
+            (handles[split],) = panel.plot(places, values, color=colour, linewidth=1.6, marker=marker, markersize=3)
     if best is not None:
-        handles.append(panel.axvline(best, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1))
-        labels.append(f"best epoch: {best}")
+        line = panel.axvline(best, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+        handles[f"least loss: epoch {best}"] = line
     for place in _phase_starts(records):
         panel.axvline(place - 0.5, color=INK, linewidth=0.8)
-    tidy(panel, "epoch", "", name.replace("_", " "))
-    panel.margins(x=0.02)
+    tidy(panel, "epoch", "", name)
+    room = max(0.02 * len(records), 0.1)
+    panel.set_xlim(1 - room, len(records) + room)
     panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-    if handles:
-        legend(panel, handles, labels, loc="best")
+    return handles
 
 
 def _phase_starts(records: Sequence[Record]) -> list[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from nnkit.figures.canvas import BLUE, GREY, RED, legend, new_figure, png, say, tidy
+from nnkit.figures.canvas import BLUE, GREY, INK, RED, legend, new_figure, png, say, tidy
 from nnkit.figures.curves import task_of
 from nnkit.metrics.probabilities import believed_and_true, bins_of
 
@@ -92,12 +92,13 @@ def _draw_target(left: "Axes", right: "Axes", truth: "Floats", outputs: "Floats"
         return
     dots = np.unique(np.linspace(0, len(truth) - 1, MOST_DOTS).astype(int))
     opacity = 0.75 if len(dots) < 300 else 0.35
-    left.scatter(truth[dots], outputs[dots], s=14, color=BLUE, alpha=opacity, linewidths=0)
+    left.scatter(truth[dots], outputs[dots], s=14, color=BLUE, alpha=opacity, linewidths=0, zorder=2)
     ends = [min(truth.min(), outputs.min()), max(truth.max(), outputs.max())]
-    (diagonal,) = left.plot(ends, ends, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    (diagonal,) = left.plot(ends, ends, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
     legend(left, [diagonal], ["perfect"], loc="upper left")
     errors = outputs - truth
     right.hist(errors, bins=min(max(int(len(errors) ** 0.5), 5), 50), color=BLUE, edgecolor="white", linewidth=0.6)
+    right.margins(y=0.22)
     middle = right.axvline(float(errors.mean()), color=RED, linewidth=1.4)
     label = f"mean {errors.mean():.3g}, deviation {errors.std():.3g}"
     legend(right, [middle], [label], loc="upper right")

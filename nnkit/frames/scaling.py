@@ -7,13 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def standard(values: Floats) -> tuple[float, float]:
     """Return mean and standard deviation (n in the denominator, as in scikit-learn); 1 for a constant column."""
-    deviation = float(np.nanstd(values))
-    return float(np.nanmean(values)), deviation if deviation > 0 else 1.0
+    mean, deviation = float(np.nanmean(values, dtype=np.float64)), float(np.nanstd(values, dtype=np.float64))
+    return mean, 1.0 if _is_rounding(deviation, mean, values.size) else deviation
+
+
+def _is_rounding(deviation: float, mean: float, count: int) -> bool:
+    """Tell whether equal values could have this deviation, from rounding alone (the bound of scikit-learn)."""
+    epsilon = float(np.finfo(np.float64).eps)
+    return deviation**2 <= count * epsilon * deviation**2 + (count * mean * epsilon) ** 2
 
 
 def min_max(values: Floats) -> tuple[float, float]:

@@ -27,6 +27,8 @@ class Raw:
     cells: dict[str, Cells]
     lines: list[int]
     bad: list[BadRow] = field(default_factory=list)
+    complete: bool = True
+    """Whether these are all columns of the source; in JSON Lines a later row may have more."""
 
     def __len__(self) -> int:
         return len(self.lines)

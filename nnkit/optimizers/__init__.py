@@ -24,8 +24,8 @@ class Optimizer(Piece):
 
     torch_name: ClassVar[str] = ""
     """The class in ``torch.optim`` that this is; its arguments are the piece's options."""
-    fuses: ClassVar[bool] = False
-    """Whether torch has it as one kernel for all weights, on the CPU and on CUDA."""
+    fused_on: ClassVar[tuple[str, ...]] = ()
+    """The kinds of device for which torch has it as one kernel for all weights."""
 
     lr: float = Field(default=1e-3, gt=0, description="Learning rate before any schedule.")
     schedule: ScheduleChoice | None = Field(default=None, description="Factor on the learning rate over the epochs.")
@@ -36,7 +36,7 @@ class Optimizer(Piece):
 
         kind: type[torch.optim.Optimizer] = getattr(torch.optim, self.torch_name)
         weights = list(parameters)
-        fused: dict[str, Any] = {"fused": True} if self.fuses and can_fuse(weights) else {}
+        fused: dict[str, Any] = {"fused": True} if can_fuse(weights, self.fused_on) else {}
         return kind(weights, **self.arguments(), **fused)
 
     def arguments(self) -> dict[str, Any]:
@@ -44,9 +44,9 @@ class Optimizer(Piece):
         return self.model_dump(exclude={"schedule"})
 
 
-def can_fuse(parameters: "Iterable[torch.nn.Parameter]") -> bool:
-    """Return whether all weights are where torch has its fused kernels."""
-    return all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+def can_fuse(parameters: "Iterable[torch.nn.Parameter]", devices: tuple[str, ...]) -> bool:
+    """Return whether all weights are on the given kinds of device."""
+    return all(parameter.device.type in devices for parameter in parameters)
 
 
 OPTIMIZERS = Registry("optimizers", "optimizer", Optimizer, home="nnkit.optimizers")

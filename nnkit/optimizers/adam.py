@@ -29,7 +29,7 @@ class Adam(_Moments):
     """
 
     torch_name = "Adam"
-    fuses = True
+    fused_on = ("cpu", "cuda")
 
     amsgrad: bool = Field(default=False, description="Divide by the largest mean square so far (Reddi, 2018).")
     weight_decay: float = Field(default=0.0, ge=0, description=WEIGHT_DECAY)
@@ -43,7 +43,7 @@ class AdamW(_Moments):
     """
 
     torch_name = "AdamW"
-    fuses = True
+    fused_on = ("cpu", "cuda")
 
     amsgrad: bool = Field(default=False, description="Divide by the largest mean square so far (Reddi, 2018).")
     weight_decay: float = Field(default=1e-2, ge=0, description=DECOUPLED)

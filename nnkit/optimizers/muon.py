@@ -48,5 +48,5 @@ class Muon(Optimizer):
             weight_decay=self.weight_decay,
             betas=(first, second),
             eps=self.eps,
-            fused=can_fuse(weights),
+            fused=can_fuse(weights, ("cpu", "cuda")),
         )

@@ -16,7 +16,7 @@ class SGD(Optimizer):
     """
 
     torch_name = "SGD"
-    fuses = True
+    fused_on = ("cpu", "cuda")
 
     momentum: float = Field(default=0.0, ge=0, lt=1, description="Share of the last step that is made again.")
     nesterov: bool = Field(default=False, description="Look ahead by the momentum (Nesterov); needs momentum.")
@@ -54,7 +54,7 @@ class Adagrad(Optimizer):
     """
 
     torch_name = "Adagrad"
-    fuses = True
+    fused_on = ("cpu",)  # On CUDA only newer releases of torch than nnkit asks for have it.
 
     lr: float = Field(default=1e-2, gt=0, description="Learning rate before any schedule.")
     lr_decay: float = Field(default=0.0, ge=0, description="The rate is divided by 1 + lr_decay * steps so far.")

@@ -256,7 +256,7 @@ def test_mistakes_of_the_spec(tmp_path: Path, options: dict[str, Any], message: 
         (
             {"x": [1, 2, 3], "y": [1, 0, 0]},
             {"split": {"test": 0.4, "stratify": True}},
-            "two rows of each class; 1 has one",
+            "t.csv: stratify needs two rows of each class, and there is one of 1; leave stratify out",
         ),
         (
             {"x": [1, 2, 3], "w": [1, -1, 0], "y": [1, 0, 0]},

@@ -83,7 +83,7 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, message in (
         (tmp_path / "no.csv", "not found"),
-        (tmp_path, "not a plain file"),
+        (tmp_path, "a folder; give a file in it"),
         (tmp_path / "pipe", "pipe"),
     ):
         with pytest.raises(DataError, match=message):

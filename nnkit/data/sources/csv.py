@@ -1,6 +1,5 @@
 """Delimited text: CSV, TSV and the like."""
 
-import codecs
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -39,8 +38,8 @@ class Csv(FileSource):
     @classmethod
     def _known(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding).incrementaldecoder  # noqa: B018 - looked up for the error alone
-        except LookupError as error:
+            "a".encode(encoding)  # A codec that is not for text, such as base64, raises LookupError too.
+        except (LookupError, ValueError) as error:
             raise ValueError(
                 f"expected the name of an encoding, such as utf-8 or latin-1; found {encoding!r}"
             ) from error
@@ -52,6 +51,20 @@ class Csv(FileSource):
             raise ValueError("without a header, `columns` must name the columns")
         if self.columns and len(set(self.columns)) < len(self.columns):
             raise ValueError("`columns` names a column twice")
+        return self
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        between = {"delimiter": self.delimiter} | ({"quote": self.quote} if self.quoting else {})
+        within = {"decimal": self.decimal} | ({"thousands": self.thousands} if self.thousands else {})
+        for marks in (between, within):
+            if len(set(marks.values())) < len(marks):
+                raise ValueError(
+                    f"{' and '.join(marks)} are both {self.delimiter if marks is between else self.decimal!r}"
+                )
+        for option, mark in (between | within).items():
+            if mark in "\r\n\0" or (option in within and (mark.isalnum() or mark in "+-_")):
+                raise ValueError(f"{option} cannot be {mark!r}")
         return self
 
     def chunks_of(

@@ -42,6 +42,8 @@ def parse_objects(part: list[tuple[int, str]]) -> "Raw":
     for number, line in part:
         try:
             value = json.loads(line, object_pairs_hook=_without_doubles)
+            if "\\ud" in line.lower():  # Half of a character that takes two, which no file can hold.
+                json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             bad.append(BadRow(number, f"not JSON ({error})", line.rstrip("\r\n")))
             continue
@@ -51,7 +53,7 @@ def parse_objects(part: list[tuple[int, str]]) -> "Raw":
         else:
             bad.append(BadRow(number, "expected a JSON object", line.rstrip("\r\n")))
     names = dict.fromkeys(name for value in objects for name in value)
-    return Raw({name: [value.get(name) for value in objects] for name in names}, lines, bad)
+    return Raw({name: [value.get(name) for value in objects] for name in names}, lines, bad, complete=False)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

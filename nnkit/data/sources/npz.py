@@ -1,7 +1,9 @@
 """Numpy archives, never with pickled objects."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator
+from lzma import LZMAError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
     from nnkit.frames.table import Raw
 
 SIZE_LIMIT = 16 * 2**30
+DAMAGED = (
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+)
+"""What numpy and zipfile raise over bytes that are no archive: a header that lies has them ask for too much memory."""
 
 
 @SOURCES.register("npz")
@@ -50,8 +64,11 @@ class Npz(FileSource):
                 file.seek(0)
                 with np.load(file, allow_pickle=False) as archive:
                     arrays = {name: archive[name] for name in self.arrays or archive.files}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        except DAMAGED as error:
             raise DataError(f"{self.path}: not a numpy archive of plain arrays ({error})") from error
+        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+        if strange or not arrays:
+            raise DataError(f"{self.path}: not a numpy archive of plain arrays ({', '.join(strange) or 'it is empty'})")
         scalars = [name for name, array in arrays.items() if array.ndim == 0]
         if scalars:
             raise DataError(f"{self.path}: {', '.join(scalars)} have no rows; leave them out by `arrays`")
@@ -64,5 +81,7 @@ class Npz(FileSource):
 
 
 def _cells(array: Any) -> Any:
-    """Return an array's rows as cells: numbers stay an array, text becomes a list."""
+    """Return an array's rows as cells: numbers stay an array, text becomes a list, true and false in arrays 1 and 0."""
+    if array.dtype.kind == "b" and array.ndim > 1:
+        return array.astype("uint8")
     return array if array.dtype.kind in "fiu" else array.tolist()

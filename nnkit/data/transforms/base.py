@@ -10,7 +10,7 @@ from pydantic import Field
 from nnkit.config.piece import Options, Piece
 from nnkit.config.registry import Registry
 from nnkit.config.spelling import nearest
-from nnkit.errors import Path, Problem, SpecError
+from nnkit.errors import DataError, Path, Problem, SpecError
 
 if TYPE_CHECKING:
     from nnkit.frames.table import Column, Frame
@@ -41,6 +41,8 @@ class Transform(Piece):
     """Whether the transform takes columns of text."""
     consumes_text: ClassVar[bool] = False
     """Whether columns of text are numbers afterwards, or gone."""
+    arrays_too: ClassVar[bool] = False
+    """Whether the transform takes columns whose cells are arrays."""
 
     columns: list[str] | None = Field(
         default=None, min_length=1, description="Columns to change; default: all columns of numbers."
@@ -53,11 +55,16 @@ class Transform(Piece):
     def chosen(self, frame: "Frame", path: Path) -> list[str]:
         """Return the names of the columns that the transform changes."""
         if self.columns is None:
-            return [name for name, column in frame.items() if not column.is_text and column.values.ndim == 1]
+            numbers = [name for name, column in frame.items() if not column.is_text]
+            return [name for name in numbers if self.arrays_too or frame[name].values.ndim == 1]
         names = matching(frame, self.columns, (*path, "columns"))
         texts = [name for name in names if frame[name].is_text]
+        arrays = [name for name in names if frame[name].values.ndim > 1]
         if texts and not self.text_too:
             message = f"{self.type_name} is for numbers; {', '.join(texts)} hold text: encode them first, as by one_hot"
+            raise SpecError([Problem((*path, "columns"), message)])
+        if arrays and not self.arrays_too:
+            message = f"{self.type_name} is for columns of one value a row; {', '.join(arrays)} hold arrays"
             raise SpecError([Problem((*path, "columns"), message)])
         return names
 
@@ -66,11 +73,22 @@ class Transform(Piece):
         return State()
 
     def apply(self, frame: "Frame", states: Mapping[str, State], notes: Notes) -> "Frame":
-        """Return the columns after the change; columns that ``frame`` lacks are passed over."""
+        """Return the columns after the change; columns that ``frame`` lacks are passed over.
+
+        Raises ``DataError`` where a new column would have the name of another.
+        """
         result: Frame = {}
         for name, column in frame.items():
-            result |= self.apply_column(name, column, states[name], notes) if name in states else {name: column}
+            made = self.apply_column(name, column, states[name], notes) if name in states else {name: column}
+            doubles = result.keys() & made
+            if doubles:
+                raise DataError(f"two columns would be called {min(doubles)}; drop or rename one of them")
+            result |= made
         return result
+
+    def width(self, states: Mapping[str, State]) -> int:
+        """Return a bound on the number of columns that the transform makes."""
+        return 2 * len(states)
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
         """Return what becomes of one column."""

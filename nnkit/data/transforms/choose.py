@@ -17,6 +17,7 @@ class Chooser(Transform):
 
     text_too = True
     consumes_text = True
+    arrays_too = True
 
     columns: list[str] = Field(min_length=1, description="The columns, or those that all were made from.")
 

@@ -1,6 +1,6 @@
 """Transforms that turn categories into numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -149,6 +149,10 @@ class Hash(Encoder):
     state: ClassVar[type[State]] = State
 
     buckets: int = Field(gt=1, le=MAX_CATEGORIES, description="Number of buckets.")
+
+    def width(self, states: Mapping[str, State]) -> int:
+        """Return the number of buckets of all columns."""
+        return self.buckets * len(states)
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
         """Return a column for each bucket, NaN where the cell is missing."""

@@ -65,7 +65,11 @@ class Impute(Transform):
             most = max(counts.values())
             value: float | str = min(value for value, count in counts.items() if count == most)
             return value
-        return float(np.mean(present) if self.strategy == "mean" else np.median(present))
+        with np.errstate(over="ignore"):
+            number = float(np.mean(present) if self.strategy == "mean" else np.median(present))
+        if not np.isfinite(number):
+            raise DataError(f"the column {column.source} has numbers too large for a {self.strategy}; clip it first")
+        return number
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
         """Return the column with its gaps filled, and where they were."""

@@ -19,9 +19,10 @@ class Shift(State):
 
 
 class Scaler(Transform):
-    """A transform that shifts and scales each column by what it learned."""
+    """A transform that shifts and scales each column by what it learned; a column of arrays by all their values."""
 
     state = Shift
+    arrays_too = True
 
     def fit_column(self, column: "Column", path: Path) -> State:
         """Return shift and scale; raises ``DataError`` where the training rows have no number at all."""
@@ -29,7 +30,10 @@ class Scaler(Transform):
 
         if np.isnan(column.values).all():
             raise DataError(f"the column {column.source} has no number in the training rows; drop it, or impute")
-        shift, scale = self.learn(column.values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift, scale = self.learn(column.values)
+        if not np.isfinite([shift, scale]).all():
+            raise DataError(f"the column {column.source} has numbers too large to scale; clip it first, or drop it")
         return Shift(shift=shift, scale=scale)
 
     def learn(self, values: Any) -> tuple[float, float]:
@@ -38,9 +42,12 @@ class Scaler(Transform):
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
         """Return the column shifted and scaled."""
+        import numpy as np
+
         from nnkit.frames.table import Column
 
-        return {name: Column((column.values - state.shift) / state.scale, column.source)}
+        with np.errstate(over="ignore", invalid="ignore"):
+            return {name: Column((column.values - state.shift) / state.scale, column.source)}
 
 
 @TRANSFORMS.register("standard_scale")
@@ -109,6 +116,8 @@ class Log(Transform):
 @TRANSFORMS.register("clip")
 class Clip(Transform):
     """Moves numbers outside of a range to its ends."""
+
+    arrays_too = True
 
     low: float | None = Field(default=None, description="Smallest value that stays.")
     high: float | None = Field(default=None, description="Largest value that stays.")

@@ -1,0 +1,174 @@
+"""Runs that are killed, interrupted, or that the disk refuses: nothing is lost, and resuming changes no byte."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnkit.commands.train import resume, train
+from nnkit.engine.checkpoint import Checkpoint
+from nnkit.errors import ResourceError, RunError
+from nnkit.runs.folder import RunFolder
+from tests.commands.experiments import write
+
+CHANGES: dict[str, Any] = {
+    "training__epochs": 40,
+    "training__callbacks": [
+        {"type": "early_stopping", "patience": 30},
+        {"type": "reduce_on_plateau", "patience": 3, "factor": 0.5},
+        {"type": "checkpoint", "every_seconds": 0.02},
+    ],
+}
+
+
+def start(*arguments: str | Path, limit: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "nnkit", "train", *map(str, arguments), "-q"]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit, env=dict(os.environ)
+    )
+
+
+def started(spec: Path, out: Path) -> tuple[subprocess.Popen[str], Path]:
+    """Start a run and wait for its folder."""
+    process = start(spec, "--out", out)
+    while process.poll() is None and not list(out.glob("small/*/manifest.json")):
+        time.sleep(0.01)
+    [run] = out.glob("small/*")
+    return process, run
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    return [
+        {key: value for key, value in record.items() if key not in ("seconds", "rows_per_second")} for record in records
+    ]
+
+
+def same(run: Path, whole: Path) -> bool:
+    names = ("weights.safetensors", "predictions.csv", "metrics.json", "confusion_matrix.csv")
+    return history(run) == history(whole) and all(
+        (run / name).read_bytes() == (whole / name).read_bytes() for name in names
+    )
+
+
+def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
+    draw = random.Random(seed)
+    spec = write(tmp_path, **CHANGES)
+    began = time.monotonic()
+    process, whole = started(spec, tmp_path / "whole")
+    assert process.wait() == 0
+    process.communicate()
+    duration = time.monotonic() - began
+    killed = 0
+    while killed < kills:
+        process, run = started(spec, tmp_path / f"run{killed}")
+        while True:
+            time.sleep(draw.uniform(0, duration * 0.7))
+            killed += process.poll() is None
+            process.kill()
+            process.communicate()
+            if killed >= kills or draw.random() < 0.6:
+                break
+            process = start("--resume", run)
+        process = start("--resume", run)
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+        assert same(run, whole)
+        assert not list(run.rglob("*.tmp"))
+
+
+def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path) -> None:
+    kill_and_resume(tmp_path, kills=2, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_fifty_kills(tmp_path: Path) -> None:
+    kill_and_resume(tmp_path, kills=50, seed=2)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_leave_a_checkpoint_and_their_exit_code(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    long = CHANGES | {"training__epochs": 2000, "training__callbacks": []}
+    process, run = started(write(tmp_path, **long), tmp_path / "runs")
+    while not (run / "history.jsonl").exists():
+        time.sleep(0.02)
+    process.send_signal(number)
+    output, errors = process.communicate()
+    assert process.returncode == code
+    assert output == ""
+    assert f"nnkit train --resume {run}" in errors
+    assert "Traceback" not in errors
+    assert RunFolder.open(run).manifest.status == "interrupted"
+    assert Checkpoint.load(run / "checkpoints" / "last.safetensors").records == len(history(run))
+
+
+def test_a_full_disk_ends_with_7_and_the_last_checkpoint_whole(tmp_path: Path) -> None:
+    spec = write(tmp_path, **CHANGES)
+    first = train(spec, out=tmp_path / "runs")
+    size = (first / "checkpoints" / "best.safetensors").stat().st_size
+    assert size < 6000
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (7000, 7000))
+
+    process = start(spec, "--out", tmp_path / "small", limit=limit)
+    _, errors = process.communicate()
+    assert process.returncode == 7, errors
+    assert "cannot be written: the file would be larger than the system allows" in errors
+    assert "Traceback" not in errors
+
+
+def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnkit import files
+
+    write_synced, written = files._write_synced, []
+
+    def refuse(path: Path, data: bytes) -> None:
+        if "last.safetensors" in path.name:
+            written.append(path)
+            if len(written) == 3:
+                raise OSError(28, "No space left on device")
+        write_synced(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_write_synced", refuse)
+        with pytest.raises(ResourceError, match=r"last\.safetensors: cannot be written: the disk is full"):
+            train(write(tmp_path, **CHANGES), out=tmp_path / "runs")
+    [run] = (tmp_path / "runs" / "small").iterdir()
+    assert Checkpoint.load(run / "checkpoints" / "last.safetensors").records > 0
+    assert resume(run) == run
+    assert same(run, train(tmp_path / "spec.yaml", out=tmp_path / "whole"))
+
+
+def interrupted(tmp_path: Path) -> Path:
+    long = CHANGES | {"training__epochs": 2000, "training__callbacks": []}
+    process, run = started(write(tmp_path, **long), tmp_path / "runs")
+    while not (run / "history.jsonl").exists():
+        time.sleep(0.02)
+    process.terminate()
+    process.communicate()
+    return run
+
+
+def test_changed_data_and_a_damaged_checkpoint_are_noticed(tmp_path: Path) -> None:
+    run = interrupted(tmp_path)
+    data = tmp_path / "t.csv"
+    before = data.read_text()
+    data.write_text(before.replace("yes", "no", 1))
+    with pytest.raises(RunError, match=rf"the data is not what the run began with: {data} changed"):
+        resume(run)
+    data.write_text(before)
+    last = run / "checkpoints" / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:-5])
+    with pytest.raises(RunError, match=r"last\.safetensors: not a whole file"):
+        resume(run)
