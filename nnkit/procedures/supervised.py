@@ -62,6 +62,7 @@ class Supervised(Procedure):
             self._head_problem(plan),
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
+            _frozen_problem(plan),
         ]
         metrics = [
             Problem(
@@ -216,6 +217,15 @@ def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:
         f"a batch of one row has no statistics, and the layer {norms[0].name} normalizes by them; expected 2 or more"
     )
     return Problem(("training", "batch_size"), message)
+
+
+def _frozen_problem(plan: Plan) -> Problem | None:
+    if any(row.trainable for row in plan.rows()):
+        return None
+    reason = "every layer is frozen" if plan.weights() else "no layer has weights"
+    return Problem(
+        ("model", "layers"), f"there is nothing to train: {reason}; add a dense layer, or set trainable: true"
+    )
 
 
 def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":

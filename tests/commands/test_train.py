@@ -110,11 +110,12 @@ def test_the_loss_curve_is_a_plain_torch_loops(tmp_path: Path) -> None:
     found = [record["train_loss"] for record in history(train(path, out=tmp_path / "runs"))]
     made = ready(load(path))
     start = made.plan.initial_weights(3)
-    net = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+    first, second = torch.nn.Linear(5, 8), torch.nn.Linear(8, 1)
+    net = torch.nn.Sequential(first, torch.nn.ReLU(), second)
     with torch.no_grad():
-        for index, name in ((0, "dense_1"), (2, "dense_2")):
-            net[index].weight.copy_(torch.from_numpy(start[f"{name}.kernel"].T))
-            net[index].bias.copy_(torch.from_numpy(start[f"{name}.bias"]))
+        for layer, name in ((first, "dense_1"), (second, "dense_2")):
+            layer.weight.copy_(torch.from_numpy(start[f"{name}.kernel"].T))
+            layer.bias.copy_(torch.from_numpy(start[f"{name}.bias"]))
     rows = made.prepared.train
     assert rows.targets is not None
     x, y = torch.from_numpy(rows.inputs["input"]), torch.from_numpy(rows.targets)
@@ -289,6 +290,10 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
         (
             {"model__layers": [{"type": "dense", "units": 1}]},
             "needs probabilities, but the last layer, dense_1, ends in linear",
+        ),
+        (
+            {"model__layers": [{"type": "dense", "units": 1, "activation": "sigmoid", "trainable": False}]},
+            "model.layers: there is nothing to train: every layer is frozen",
         ),
         ({"training__metrics": ["mae"]}, "training.metrics[0]: mae is for regression; this experiment is binary"),
         (
