@@ -61,7 +61,8 @@ def resume(run_path: Path, *, device: str | None = None, listener: "Listener | N
     _check_data(run, first)
     from nnkit.engine.device import pick
 
-    manifest = run.manifest.model_copy(update={"device": str(pick(device))}) if device else run.manifest
+    where = pick(device or run.manifest.device, first.experiment.training.precision)
+    manifest = run.manifest.model_copy(update={"device": str(where)})
     _finish(run, manifest, first, folds, listener)
     return run.path
 
@@ -76,7 +77,7 @@ def _manifest(ready: Ready) -> Manifest:
     from nnkit.engine.device import pick, threads_for
 
     experiment = ready.experiment
-    device = str(pick(experiment.training.device))
+    device = str(pick(experiment.training.device, experiment.training.precision))
     parameters = sum(weight.size for weight in ready.plan.weights().values())
     threads = threads_for(parameters * experiment.training.batch_size)
     manifest = new_manifest(experiment.name, sys.argv, experiment.seed, threads, device)

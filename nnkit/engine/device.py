@@ -7,8 +7,11 @@ import torch
 from nnkit.errors import ResourceError
 
 
-def pick(name: str) -> torch.device:
-    """Return the device ``name`` (auto, cpu, cuda or mps) asks for; raises ``ResourceError`` where it is not there."""
+def pick(name: str, precision: str = "float32") -> torch.device:
+    """Return the device ``name`` (auto, cpu, cuda or mps) asks for.
+
+    Raises ``ResourceError`` where it is not there, or has no arithmetic of ``precision``.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -18,7 +21,17 @@ def pick(name: str) -> torch.device:
     if name == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-    return torch.device(name)
+    device = torch.device(name)
+    check_precision(precision, device)
+    return device
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raise ``ResourceError`` where a device has no arithmetic of a precision."""
+    if precision == "float16" and device.type != "cuda":
+        raise ResourceError(f"training.precision: float16 needs CUDA, and the run is on {device}; use bfloat16")
+    if precision == "float64" and device.type == "mps":
+        raise ResourceError("training.precision: an Apple GPU has no float64; use float32, or --device cpu")
 
 
 PARALLEL_WORK = 2_000_000

@@ -342,6 +342,12 @@ def test_no_cuda_is_no_silent_fall_back(tmp_path: Path) -> None:
         train(write(tmp_path), out=tmp_path / "runs", device="cuda")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_float16_needs_cuda(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="float16 needs CUDA, and the run is on cpu; use bfloat16"):
+        run(tmp_path, training__precision="float16")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_cuda_trains_as_the_cpu_does(tmp_path: Path) -> None:
     path = write(tmp_path)
