@@ -71,7 +71,8 @@ class Trainer:
                 hook.phase_started(phase)
             return
         phase.load(state["phase"])
-        self._logs = list(state["logs"])
+        device = next(iter(phase.weights().values())).device
+        self._logs = [{name: value.to(device) for name, value in log.items()} for log in state["logs"]]
         for hook, hook_state in zip(self.hooks, state["hooks"], strict=True):
             hook.load(hook_state)
 

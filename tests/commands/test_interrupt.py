@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import pytest
 
 from nnkit.commands.train import resume, train
 from nnkit.engine.checkpoint import Checkpoint
-from nnkit.errors import ResourceError, RunError
+from nnkit.engine.listener import Silence
+from nnkit.errors import InterruptError, ResourceError, RunError
 from nnkit.runs.folder import RunFolder
 from tests.commands.experiments import write
 
@@ -172,3 +173,32 @@ def test_changed_data_and_a_damaged_checkpoint_are_noticed(tmp_path: Path) -> No
     last.write_bytes(last.read_bytes()[:-5])
     with pytest.raises(RunError, match=r"last\.safetensors: not a whole file"):
         resume(run)
+
+
+class Terminating(Silence):
+    """Sends SIGTERM to this very process after some epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self.left = epochs
+
+    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_folds_go_on_in_the_fold_that_was_interrupted(tmp_path: Path) -> None:
+    split = {"folds": 3, "stratify": True, "validation": 0.1}
+    spec = write(tmp_path, data__split=split, training__epochs=4, training__callbacks=[])
+    whole = train(spec, out=tmp_path / "whole")
+    with pytest.raises(InterruptError, match="go on with: nnkit train --resume") as caught:
+        train(spec, out=tmp_path / "runs", listener=Terminating(6))
+    assert caught.value.signal_number == signal.SIGTERM
+    [run] = (tmp_path / "runs" / "small").iterdir()
+    statuses = [RunFolder.open(path).manifest.status for path in (run, run / "folds" / "1", run / "folds" / "2")]
+    assert statuses == ["interrupted", "finished", "interrupted"]
+    before = (run / "folds" / "1" / "manifest.json").read_bytes()
+    assert resume(run) == run
+    assert (run / "folds" / "1" / "manifest.json").read_bytes() == before
+    for name in ("metrics.json", "predictions.csv", "confusion_matrix.csv"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes()
