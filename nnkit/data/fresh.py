@@ -68,12 +68,15 @@ def format_of(path: Path) -> str:
     if suffixes:
         return SUFFIXES[suffixes[-1]]
     with open_plain(path) as file:
-        return sniff(unpacked(file))
+        return sniff(unpacked(file, str(path)), str(path))
 
 
-def sniff(file: object) -> str:
-    """Return jsonl where the first character that is not blank is a brace, else csv."""
-    start: bytes = file.peek(4096) if hasattr(file, "peek") else b""
+def sniff(file: object, name: str = "standard input") -> str:
+    """Return jsonl where the first character that is not blank is a brace, else csv; raises ``DataError``."""
+    from nnkit.frames.text import reading
+
+    with reading(name):
+        start: bytes = file.peek(4096) if hasattr(file, "peek") else b""
     return "jsonl" if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
 
 

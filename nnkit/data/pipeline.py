@@ -202,14 +202,14 @@ class Pipeline:
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
-                self._check_columns(found, name, need_target)
+                self._check_columns(found, name, need_target, "; is the delimiter right?" if part.complete else "")
             check_shapes(part, cell_shapes, name)
             yield self._chunk(part, rows, need_target)
             rows += len(part)
         if rows:
             self._check_columns(found, name, need_target)
 
-    def _check_columns(self, found: Collection[str], name: str, need_target: bool) -> None:
+    def _check_columns(self, found: Collection[str], name: str, need_target: bool, doubt: str = "") -> None:
         """Raise ``DataError`` naming all columns that the model needs and no row has; nothing has none at all."""
         known = self.known
         needed = [*known.columns]
@@ -217,7 +217,7 @@ class Pipeline:
             needed += [*known.target.columns, *([known.weight] if known.weight else [])]
         missing = [column for column in needed if column not in found]
         if missing and found:
-            hint = "; is the delimiter right?" if len(found) == 1 else ""
+            hint = doubt if len(found) == 1 else ""
             raise DataError(f"{name}: lacks the columns {', '.join(missing)}; it has: {', '.join(found):.500}{hint}")
 
     def _chunk(self, part: "Raw", start: int, need_target: bool) -> Chunk:

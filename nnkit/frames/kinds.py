@@ -74,7 +74,7 @@ def _is_missing(cell: object, words: Collection[str]) -> bool:
 
 
 def _all_numbers(cells: Sequence[Any], spelling: Spelling) -> bool:
-    if spelling.is_plain and all(type(cell) is str for cell in cells):
+    if spelling.is_plain and _all_text(cells):
         return _floats(cells) is not None and not _LEADING_ZERO.search("\n".join(cells))
     return all(_is_number(cell, spelling) for cell in cells)
 
@@ -148,10 +148,14 @@ def _floats(cells: Sequence[Any]) -> NDArray[np.float64] | None:
 
 def _suspicious(cells: Sequence[Any]) -> bool:
     """Tell whether float() may have taken what is no number here: 1_000, or JSON's true."""
-    if all(type(cell) is str for cell in cells):
+    if _all_text(cells):
         return "_" in "".join(cells)
-    kinds = {type(cell) for cell in cells}
+    kinds = set(map(type, cells))
     return not kinds <= {int, float, str} or any("_" in cell for cell in cells if isinstance(cell, str))
+
+
+def _all_text(cells: Sequence[Any]) -> bool:
+    return set(map(type, cells)) <= {str}
 
 
 def _numbers_one_by_one(cells: Sequence[Any], spelling: Spelling) -> Typed:
@@ -205,7 +209,7 @@ def _booleans(cells: Sequence[Any], spelling: Spelling) -> Typed:
 
 def _texts(cells: Sequence[Any], spelling: Spelling) -> Typed:
     missing = spelling.missing_text
-    if all(type(cell) is str for cell in cells):
+    if _all_text(cells):
         return Typed(_objects([None if cell in missing else cell for cell in cells]), {})
     bad: dict[int, str] = {}
     texts: list[str | None] = []

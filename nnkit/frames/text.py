@@ -12,7 +12,7 @@ import stat
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,6 +22,9 @@ from nnkit.frames.table import BadRow, Raw
 
 LINE_LIMIT = 16 * 2**20
 FIELD_LIMIT = 1024 * 1024
+
+DAMAGED = (OSError, EOFError, zlib.error)
+"""What reading and unpacking raise."""
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -53,10 +56,22 @@ def open_plain(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def unpacked(file: BinaryIO) -> BinaryIO:
-    """Return ``file``, unpacked where it begins as gzip or bzip2 files do."""
+@contextmanager
+def reading(place: str) -> Iterator[None]:
+    """Turn what goes wrong while bytes are read or unpacked into a ``DataError`` that begins with ``place``."""
+    try:
+        yield
+    except DAMAGED as error:
+        raise DataError(f"{place}: cannot be read on: {error}; the file is cut short or damaged") from error
+
+
+def unpacked(file: BinaryIO, name: str = "standard input") -> BinaryIO:
+    """Return ``file``, unpacked where it begins as gzip or bzip2 files do; raises ``DataError``."""
+    if isinstance(file, gzip.GzipFile | bz2.BZ2File):
+        return file
     buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file))
-    start = buffered.peek(3)[:3]
+    with reading(name):
+        start = buffered.peek(3)[:3]
     if start[:2] == b"\x1f\x8b":
         return cast(BinaryIO, gzip.GzipFile(fileobj=buffered))
     if start == b"BZh":
@@ -88,7 +103,7 @@ def text_lines(file: BinaryIO, encoding: str, name: str) -> Iterator[str]:
         ) from error
     except UnicodeError as error:
         raise DataError(f"{name}:{number + 1}: not {encoding} text ({error}); set the source's encoding") from error
-    except (OSError, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         raise DataError(f"{name}:{number + 1}: cannot be read on: {error}; the file is cut short or damaged") from error
     finally:
         with suppress(ValueError):  # The file may be closed by whoever opened it.
@@ -108,7 +123,7 @@ class Rows:
         csv.field_size_limit(FIELD_LIMIT)
         self.name = name
         self._reader = csv.reader(
-            text_lines(unpacked(file), dialect.encoding, name),
+            text_lines(unpacked(file, name), dialect.encoding, name),
             delimiter=dialect.delimiter,
             quotechar=dialect.quote,
             quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,

@@ -10,6 +10,8 @@ from nnkit.data.spec import Data
 from nnkit.errors import SpecError
 from nnkit.tasks import Task
 
+ONE_HOT: dict[str, Any] = {"type": "one_hot", "columns": ["land"]}
+
 
 def data(path: Path, **options: Any) -> Data:
     return Data.model_validate({"source": {"type": "csv", "path": str(path)}, **options}, context={"base": Path()})
@@ -43,3 +45,8 @@ def people(path: Path, rows: int = 60) -> Path:
 
 def paths(error: SpecError) -> list[str]:
     return [str(problem) for problem in error.problems]
+
+
+def raw_columns(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    return {name: np.array([line[index] for line in lines[1:]]) for index, name in enumerate(lines[0])}

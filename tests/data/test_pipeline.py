@@ -1,3 +1,4 @@
+import gzip
 import io
 import json
 from pathlib import Path
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from nnkit.data.pipeline import Chunk, Pipeline
 from nnkit.errors import DataError, RunError, UsageError
-from tests.data.helpers import people, prepared
+from nnkit.tasks import Task
+from tests.data.helpers import people, prepared, write
 
 TRANSFORMS: list[Any] = [{"type": "one_hot", "columns": ["land"]}, "standard_scale"]
 
@@ -93,10 +95,70 @@ def test_all_missing_columns_are_named(pipeline: Pipeline) -> None:
         stream(pipeline, HEADER + "DE,x,1,2,3\n", need_target=True)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_json_objects_without_a_key_lack_a_value_whatever_the_chunks(tmp_path: Path, size: int) -> None:
+    path = write(tmp_path / "t.csv", {"a": [1, 2, 3], "b": [1, None, 3], "y": [0, 1, 0]})
+    text = '{"a": 1}\n{"a": 2, "b": 7}\n{"b": 1}\n{"a": 3}\n'
+    imputing: list[Any] = [{"type": "impute", "columns": ["b"]}]
+    chunks = stream(prepared(path, target="y", transforms=imputing).pipeline, text, chunk_rows=size)
+    assert np.concatenate([chunk.dataset.inputs["input"] for chunk in chunks]).tolist() == [[1, 2], [2, 7], [3, 2]]
+    assert [(bad.line, bad.reason) for chunk in chunks for bad in chunk.rejected] == [(3, "a missing")]
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_columns_that_no_json_object_has_are_all_named(pipeline: Pipeline, size: int) -> None:
+    with pytest.raises(DataError, match="standard input: lacks the columns age, land; it has: height, income"):
+        stream(pipeline, '{"height": 1}\n{"income": 2}\n', chunk_rows=size)
+
+
+def test_packed_streams_are_unpacked_before_their_format_is_told(pipeline: Pipeline) -> None:
+    row = b'{"age": 30, "income": 1000.0, "land": "DE", "height": 170.5}\n'
+    [chunk] = pipeline.stream(io.BytesIO(gzip.compress(row)))
+    assert len(chunk.dataset) == 1
+
+
+def test_names_of_columns_are_for_csv(pipeline: Pipeline) -> None:
+    with pytest.raises(UsageError, match="--columns is for CSV; jsonl data has names"):
+        stream(pipeline, '{"age": 30}\n', columns=["age"])
+    with pytest.raises(UsageError, match="--columns is for fresh rows"):
+        list(pipeline.stream(None, columns=["age"]))
+    with pytest.raises(UsageError, match="--columns names age twice"):
+        stream(pipeline, "1,2\n", columns=["age", "age"])
+
+
+def test_weights_come_with_the_target_and_must_be_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"a": [1, 2, 3], "w": [1, 0.5, 0], "y": [0, 1, 0]})
+    weighted = prepared(path, target="y", weight="w").pipeline
+    [chunk] = stream(weighted, "a,w,y\n1,2,0\n1,-1,0\n1,,0\n", need_target=True)
+    assert chunk.dataset.weights is not None
+    assert chunk.dataset.weights.tolist() == [2]
+    assert [bad.reason for bad in chunk.rejected] == ["the weight w is missing or negative"] * 2
+    with pytest.raises(DataError, match="lacks the columns w"):
+        stream(weighted, "a,y\n1,0\n", need_target=True)
+    [chunk] = stream(weighted, "a\n1\n")
+    assert chunk.dataset.weights is None
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "text", "reason"),
+    [
+        ("multilabel", ["p", "q"], "a,p,q\n1,2,1\n", "the target p is '2'; the model's classes are 0, 1"),
+        ("multilabel", ["p", "q"], "a,p,q\n1,1,0.5\n", "the target q is '0.5'; the model's classes are 0, 1"),
+        ("regression", "a", "p,q,a\n1,1,0\n", "the target a is 0, which has no logarithm: target_transform: log needs"),
+        ("regression", "a", "p,q,a\n1,1,\n", "the target a is missing"),
+    ],
+)
+def test_targets_that_cannot_be(tmp_path: Path, task: Task, target: Any, text: str, reason: str) -> None:
+    path = write(tmp_path / "t.csv", {"a": [1, 2, 3], "p": [0, 1, 1], "q": [1, 0, 1]})
+    change: dict[str, Any] = {"target_transform": "log"} if task == "regression" else {}
+    known = prepared(path, task, target=target, **change).pipeline
+    [chunk] = stream(known, text, need_target=True)
+    assert len(chunk.dataset) == 0
+    assert chunk.rejected[0].reason.startswith(reason)
+
+
 def test_no_rows_give_no_rows(pipeline: Pipeline) -> None:
-    for text in (HEADER, ""):
-        if text:
-            assert sum(len(chunk.dataset) for chunk in stream(pipeline, text)) == 0
+    assert sum(len(chunk.dataset) for chunk in stream(pipeline, HEADER)) == 0
     assert sum(len(chunk.dataset) for chunk in stream(pipeline, "", format="jsonl")) == 0
 
 
@@ -125,6 +187,17 @@ def test_formats_that_do_not_stream(pipeline: Pipeline) -> None:
         lambda value: value["transforms"][1]["states"]["age"].update(scale=0.0),
         lambda value: value["features"].update(other=["age"]),
         lambda value: value["shapes"].update(input="6"),
+        lambda value: value["shapes"].update(input=[7]),
+        lambda value: value["shapes"].update(input=[-6]),
+        lambda value: value["features"].update(input=["age", "height", "income", "land=DE", "land=FR", "land=XX"]),
+        lambda value: value["features"].update(input=["land"]),
+        lambda value: value["transforms"][0]["states"].clear(),
+        lambda value: value["columns"].update(age="array"),
+        lambda value: value["columns"].pop("age"),
+        lambda value: value["target"].update(classes=["0"]),
+        lambda value: value["target"].update(classes=["0", "0"]),
+        lambda value: value["target"].update(task="regression"),
+        lambda value: value["target_kinds"].clear(),
     ],
 )
 def test_a_changed_pipeline_is_refused(pipeline: Pipeline, change: Any) -> None:

@@ -1,99 +1,14 @@
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from sklearn import preprocessing
 
-from nnkit.data.prepare import prepare_folds
 from nnkit.errors import DataError, SpecError
-from tests.data.helpers import data, people, prepared, write
-
-ONE_HOT = {"type": "one_hot", "columns": ["land"]}
-
-
-def raw_columns(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    lines = [line.split(",") for line in path.read_text().splitlines()]
-    return {name: np.array([line[index] for line in lines[1:]]) for index, name in enumerate(lines[0])}
-
-
-def test_transforms_learn_from_training_rows_alone(tmp_path: Path) -> None:
-    path = people(tmp_path / "p.csv")
-    result = prepared(
-        path, target="left", split={"test": 0.3}, transforms=[ONE_HOT, {"type": "standard_scale", "columns": ["age"]}]
-    )
-    age = raw_columns(path)["age"].astype(float)
-    train, test = result.train, result.test
-    assert test is not None
-    scaler = preprocessing.StandardScaler().fit(age[train.rows, None])
-    np.testing.assert_allclose(train.inputs["input"][:, 0], scaler.transform(age[train.rows, None])[:, 0], rtol=1e-6)
-    np.testing.assert_allclose(test.inputs["input"][:, 0], scaler.transform(age[test.rows, None])[:, 0], rtol=1e-6)
-    assert result.pipeline.feature_names == {"input": ["age", "height", "income", "land=DE", "land=FR", "land=NA"]}
-
-
-@pytest.mark.parametrize(
-    ("transform", "oracle"),
-    [
-        ("standard_scale", preprocessing.StandardScaler()),
-        ("min_max_scale", preprocessing.MinMaxScaler()),
-        ("robust_scale", preprocessing.RobustScaler()),
-        ({"type": "robust_scale", "low": 10.0, "high": 90.0}, preprocessing.RobustScaler(quantile_range=(10, 90))),
-    ],
-)
-def test_scalers_are_scikit_learns(tmp_path: Path, transform: Any, oracle: Any) -> None:
-    path = people(tmp_path / "p.csv")
-    result = prepared(path, target="left", drop=["land"], transforms=[transform])
-    columns = raw_columns(path)
-    values = np.stack([columns[name].astype(float) for name in ("age", "height", "income")], axis=1)
-    np.testing.assert_allclose(result.train.inputs["input"], oracle.fit_transform(values), rtol=1e-5, atol=1e-6)
-
-
-def test_one_hot_is_scikit_learns(tmp_path: Path) -> None:
-    path = people(tmp_path / "p.csv")
-    for drop_first, drop in ((False, None), (True, "first")):
-        result = prepared(
-            path, target="left", drop=["age", "height", "income"], transforms=[{**ONE_HOT, "drop_first": drop_first}]
-        )
-        oracle = preprocessing.OneHotEncoder(sparse_output=False, drop=drop)
-        assert np.array_equal(result.train.inputs["input"], oracle.fit_transform(raw_columns(path)["land"][:, None]))
-
-
-def test_ordinal_log_clip_hash_drop_and_select(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", {"size": ["S", "L", "M", "S"], "n": [0, 1, 9, 99], "y": [0, 1, 0, 1]})
-    transforms: list[Any] = [
-        {"type": "ordinal", "columns": ["size"], "order": ["S", "M", "L"]},
-        {"type": "log", "columns": ["n"], "offset": 1.0},
-        {"type": "clip", "columns": ["n"], "high": 3.0},
-    ]
-    result = prepared(path, target="y", transforms=transforms)
-    expected = [[0, 0], [2, np.log(2)], [1, np.log(10)], [0, 3]]
-    np.testing.assert_allclose(result.train.inputs["input"], expected, rtol=1e-6)
-    hashed = prepared(
-        path,
-        target="y",
-        transforms=[{"type": "hash", "columns": ["size"], "buckets": 4}, {"type": "drop", "columns": ["n"]}],
-    )
-    values = hashed.train.inputs["input"]
-    assert values.shape == (4, 4)
-    assert np.array_equal(values.sum(axis=1), np.ones(4))
-    assert np.array_equal(values[0], values[3])
-    selected = prepared(path, target="y", drop=["size"], transforms=[{"type": "select", "columns": ["n"]}])
-    assert selected.pipeline.feature_names == {"input": ["n"]}
-
-
-@pytest.mark.parametrize(("strategy", "expected"), [("mean", 4.0), ("median", 2.0), ("most_frequent", 1.0)])
-def test_impute(tmp_path: Path, strategy: str, expected: float) -> None:
-    path = write(tmp_path / "t.csv", {"n": [1, None, 1, 3, 11], "c": ["a", "b", "a", "", "a"], "y": [0, 1, 0, 1, 0]})
-    transforms: list[Any] = [
-        {"type": "impute", "columns": ["n"], "strategy": strategy, "indicator": True},
-        {"type": "impute", "columns": ["c"], "strategy": "most_frequent"},
-        {"type": "one_hot", "columns": ["c"]},
-    ]
-    result = prepared(path, target="y", transforms=transforms)
-    assert result.pipeline.feature_names == {"input": ["n", "n__missing", "c=a", "c=b"]}
-    assert result.train.inputs["input"][1].tolist() == [expected, 1, 0, 1]
-    assert result.train.inputs["input"][3].tolist() == [3, 0, 1, 0]
+from nnkit.tasks import Task
+from tests.data.helpers import ONE_HOT, data, people, prepared, write
 
 
 def test_an_integer_column_with_a_hole_and_a_zero_in_front(tmp_path: Path) -> None:
@@ -135,85 +50,6 @@ def test_named_inputs_choose_by_source(tmp_path: Path) -> None:
     result = prepared(people(tmp_path / "p.csv"), target="left", transforms=[ONE_HOT], inputs=inputs)
     assert result.pipeline.input_shapes == {"wide": (3,), "deep": (2,)}
     assert list(result.pipeline.known.columns) == ["age", "height", "land"]
-
-
-def test_splits_have_their_sizes_and_no_row_twice(tmp_path: Path) -> None:
-    path = people(tmp_path / "p.csv")
-    result = prepared(path, target="left", drop=["land"], split={"test": 0.2, "validation": 0.1})
-    assert result.validation is not None
-    assert result.test is not None
-    parts = [result.train.rows, result.validation.rows, result.test.rows]
-    assert [len(part) for part in parts] == [42, 6, 12]
-    assert sorted(np.concatenate(parts).tolist()) == list(range(60))
-    again = prepared(path, target="left", drop=["land"], split={"test": 0.2, "validation": 0.1})
-    other = prepared(path, target="left", drop=["land"], split={"test": 0.2, "validation": 0.1}, seed=1)
-    assert np.array_equal(again.train.rows, result.train.rows)
-    assert not np.array_equal(other.train.rows, result.train.rows)
-
-
-def test_stratify_keeps_the_shares(tmp_path: Path) -> None:
-    split = {"test": 0.2, "validation": 0.1, "stratify": True}
-    result = prepared(people(tmp_path / "p.csv"), target="left", drop=["land"], split=split)
-    for part in (result.train, result.validation, result.test):
-        assert part is not None
-        assert part.truth is not None
-        assert part.truth.mean() == pytest.approx(2 / 3, abs=0.01)
-
-
-def test_groups_stay_together(tmp_path: Path) -> None:
-    path = people(tmp_path / "p.csv")
-    result = prepared(path, target="left", drop=["land"], split={"test": 0.3, "group": "age"})
-    ages = raw_columns(path)["age"]
-    assert result.test is not None
-    assert not set(ages[result.train.rows]) & set(ages[result.test.rows])
-    assert len(result.test) >= 18
-    assert "age" not in result.pipeline.feature_names["input"]
-
-
-def test_order_puts_the_last_rows_into_test(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "t.csv",
-        {"day": ["2/1/2024", "12/31/2023", "1/15/2024", "1/1/2024"], "x": [1, 2, 3, 4], "y": [0, 1, 0, 1]},
-    )
-    result = prepared(path, target="y", split={"test": 0.25, "validation": 0.25, "order": "day"})
-    assert result.validation is not None
-    assert result.test is not None
-    assert (result.test.rows.tolist(), result.validation.rows.tolist()) == ([0], [2])
-    result = prepared(path, target="y", drop=["day"], split={"test": 0.25, "order": True})
-    assert result.test is not None
-    assert result.test.rows.tolist() == [3]
-
-
-def test_split_by_column_and_by_separate_files(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "t.csv", {"part": ["train", "test", "train", "validation"], "x": [1, 2, 3, 4], "y": [0, 1, 1, 0]}
-    )
-    result = prepared(path, target="y", split={"column": "part"})
-    assert result.validation is not None
-    assert result.validation.rows.tolist() == [3]
-    other = write(tmp_path / "o.csv", {"y": [1, 0], "x": [7, 8]})
-    result = prepared(path, target="y", drop=["part"], split={"test": {"type": "csv", "path": str(other)}})
-    assert result.test is not None
-    assert result.test.inputs["input"].tolist() == [[7], [8]]
-    assert set(result.hashes) == {str(path), str(other)}
-
-
-def test_folds_test_every_row_once(tmp_path: Path) -> None:
-    spec = data(
-        people(tmp_path / "p.csv"),
-        target="left",
-        drop=["land"],
-        split={"folds": 4, "stratify": True, "validation": 0.1},
-    )
-    folds = list(prepare_folds(spec, lambda count: "binary", 0))
-    tests = [fold.test.rows for fold in folds if fold.test is not None]
-    assert sorted(np.concatenate(tests).tolist()) == list(range(60))
-    for fold in folds:
-        assert fold.validation is not None
-        assert fold.test is not None
-        assert len(fold.validation) == 6
-        assert fold.test.truth is not None
-        assert fold.test.truth.mean() == pytest.approx(2 / 3, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -263,6 +99,31 @@ def test_mistakes_of_the_spec(tmp_path: Path, options: dict[str, Any], message: 
             {"weight": "w"},
             "t.csv:3: the weight w is missing or negative",
         ),
+        ({"x": ["1e39", 2, 3], "y": [1, 1, 0]}, {}, "t.csv:2: x too large for float32"),
+        (
+            {"x": ["1e308", "1.5e308", 3], "y": [1, 1, 0]},
+            {"transforms": ["standard_scale"]},
+            "t.csv: standard_scale: the column x has numbers too large to scale",
+        ),
+        (
+            {"x": ["1e308", "1.5e308", ""], "y": [1, 1, 0]},
+            {"transforms": ["impute"]},
+            "t.csv: impute: the column x has numbers too large for a mean",
+        ),
+        (
+            {"g": ["a", "b", "b"], "g=a": [1, 2, 3], "y": [1, 1, 0]},
+            {"transforms": [{"type": "one_hot", "columns": ["g"]}]},
+            "t.csv: one_hot: two columns would be called g=a",
+        ),
+        ({"x": [1, 2, 3], "t": [1, "", 2], "y": [1, 1, 0]}, {"split": {"order": "t"}}, "t.csv:3: t missing, by which"),
+        ({"x": [1, 2, 3], "t": ["a", "", "b"], "y": [1, 1, 0]}, {"split": {"group": "t"}}, "t.csv:3: t missing"),
+        ({"x": [1, 2, 3], "t": ["a", "c", "b"], "y": [1, 1, 0]}, {"split": {"order": "t"}}, "t.csv: t is neither"),
+        (
+            {"x": [1, 2, 3], "t": ["train", "tset", "train"], "y": [1, 1, 0]},
+            {"split": {"column": "t"}},
+            "t.csv: the column t says tset; expected train, validation or test",
+        ),
+        ({"x": [1], "y": [1]}, {"split": {"test": 0.2}}, "t.csv: no row is left for test"),
         (
             {"x": [0, 2, 3], "y": [1, 0, 0]},
             {"transforms": ["log"]},
@@ -276,20 +137,6 @@ def test_mistakes_of_the_data(
     with pytest.raises(DataError) as caught:
         prepared(write(tmp_path / "t.csv", columns), target="y", **options)
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("split", "message"),
-    [
-        ({"test": 0.6, "validation": 0.5}, "take all rows"),
-        ({"folds": 3, "test": 0.2}, "leave out test"),
-        ({"group": "a", "order": "b"}, "choose one of group and order"),
-        ({"column": "a", "test": 0.2}, "column says which rows"),
-    ],
-)
-def test_splits_that_contradict_themselves(tmp_path: Path, split: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        data(tmp_path / "t.csv", target="y", split=split)
 
 
 def test_the_real_bank_data(shared_data: Path) -> None:
@@ -310,3 +157,68 @@ def test_the_real_bank_data(shared_data: Path) -> None:
             target="Exited",
             drop=["RowNumber", "CustomerId", "Surname", "Geography", "Gender"],
         )
+
+
+def test_a_row_whose_values_have_moved_by_one_column_is_not_trained_on(shared_data: Path) -> None:
+    path = shared_data / "csv_robustness" / "real" / "churn_last_row_too_long.csv"
+    with pytest.raises(DataError, match=r"too_long\.csv: the target Exited has 3 classes \(0, 1, 50000\)"):
+        prepared(path, target="Exited", drop=["Surname", "Geography", "Gender"])
+
+
+def test_the_variant_with_two_holes_gives_the_same_model_of_columns(shared_data: Path) -> None:
+    options: dict[str, Any] = {
+        "target": "Exited",
+        "drop": ["RowNumber", "CustomerId", "Surname"],
+        "transforms": ["impute", {"type": "one_hot", "columns": ["Geography", "Gender"]}, "standard_scale"],
+    }
+    whole, holes = (
+        prepared(shared_data / "churn" / f"Churn_Modelling{variant}.csv", **options).pipeline.known
+        for variant in ("", "_variant_2missing")
+    )
+    assert (whole.columns, whole.features, whole.shapes) == (holes.columns, holes.features, holes.shapes)
+
+
+def test_codes_in_a_fresh_file_may_be_written_as_fractions(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"n": [1, 2, 3, 1], "y": [0, 1, 0, 1]})
+    encode: list[Any] = [{"type": "one_hot", "columns": ["n"]}]
+    pipeline = prepared(path, target="y", types={"n": "category"}, transforms=encode).pipeline
+    [chunk] = pipeline.stream(io.BytesIO(b"n\n2.0\n 3\n"))
+    assert chunk.dataset.inputs["input"].tolist() == [[0, 1, 0], [0, 0, 1]]
+    [chunk] = pipeline.stream(io.BytesIO(b'{"n": 1}\n{"n": 2.0}\n'))
+    assert chunk.dataset.inputs["input"].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert not pipeline.unseen
+
+
+def test_true_and_false_are_numbers_as_features_and_names_as_classes(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"x": ["true", "false", "true"], "y": ["True", "False", "True"]})
+    result = prepared(path, target="y")
+    assert result.pipeline.classes == ["False", "True"]
+    assert result.train.inputs["input"].tolist() == [[1], [0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "left", "drop": ["left"]}, "left is named by target and by drop"),
+        ({"target": "left", "weight": "left"}, "left is named by target and by weight"),
+        ({"target": "left", "split": {"group": "left"}}, "left is named by target and by split"),
+        ({"target": ["left", "left"]}, "target names a column twice"),
+    ],
+)
+def test_columns_with_two_roles(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        data(tmp_path / "p.csv", **options)
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("regression", {"positive": "1"}, "data.positive: is for two classes; this experiment is regression"),
+        ("binary", {"target_transform": "log"}, "data.target_transform: is for regression; this experiment is binary"),
+        ("multiclass", {"target": ["left", "age"]}, "data.target: a multiclass experiment has one target, found 2"),
+    ],
+)
+def test_options_of_other_tasks(tmp_path: Path, task: Task, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        prepared(people(tmp_path / "p.csv"), task, **{"target": "left", "drop": ["land"], **options})
+    assert message in str(caught.value)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nnkit.data.prepare import read
 from nnkit.data.sources.csv import Csv
 from nnkit.errors import DataError
+from nnkit.frames.kinds import Spelling, typed
 from nnkit.frames.table import Raw, join
 
 
@@ -44,6 +45,14 @@ def test_encodings() -> None:
     assert table("\ufeffä,b\n1,ö\n".encode()).cells == {"ä": ["1"], "b": ["ö"]}
     assert table("ä,b\n1,ö\n".encode("utf-16"), encoding="utf-16").cells == {"ä": ["1"], "b": ["ö"]}
     assert table("ä\nö\n".encode("latin-1"), encoding="latin-1").cells == {"ä": ["ö"]}
+    assert table("\ufeffä\n1\n".encode("utf-16-le"), encoding="utf-16-le").cells == {"ä": ["1"]}
+
+
+def test_names_may_be_numbers_that_count_the_columns() -> None:
+    assert list(table(b"0,1,2\n5,6,7\n").cells) == ["0", "1", "2"]
+    assert list(table(b"1,2\n5,6\n").cells) == ["1", "2"]
+    assert table(b"3,4\n5,6\n", columns=["a", "b"]).cells == {"a": ["5"], "b": ["6"]}
+    assert table(b"a;b\n5;6\n", columns=["a"]).cells == {"a": ["5;6"]}
 
 
 def test_quoting_can_be_switched_off() -> None:
@@ -63,6 +72,11 @@ def test_quoting_can_be_switched_off() -> None:
         (b'a,b\n1,2\n3,"4"5\n', "t.csv:3: ',' expected after '\"'"),
         (b"a,b,a\n1,2,3\n", "t.csv:1: two columns are called 'a'"),
         (b"a;b\n1;2\n", "t.csv:1: one column, 'a;b'; set the source's delimiter: \";\""),
+        (b"a,b\r1,2\r\xff,4\r", "t.csv:3: the byte 0xff"),
+        (b"1.5,2,0\n3,4,1\n", "t.csv:1: numbers and no names of columns: name them in `columns`"),
+        (b'a,b\n1,2\n"3' + b"x" * 1_100_000 + b"\n", "t.csv:3: a cell of more than 1048576 characters"),
+        (gzip.compress(b"a,b\n1,2\n")[:11], "t.csv:1: cannot be read on"),
+        (b"BZh91AY&SY and no more of it", "t.csv:1: cannot be read on: Invalid data stream"),
         (gzip.compress(b"a,b\n" + os.urandom(9000).hex().encode())[:-2000], "cut short or damaged"),
     ],
 )
@@ -141,6 +155,39 @@ def test_every_file_of_the_robustness_set_is_a_table_or_a_clear_error(shared_dat
         "test_latin1.csv",
         "test_utf16_little.csv",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "cells"),
+    [
+        ("dummy.csv.gz", {}, {"a": ["1"], "b": ["2"], "c": ["3"]}),
+        ("dummy.csv.bz2", {}, {"a": ["1"], "b": ["2"], "c": ["3"]}),
+        ("dummy.tsv", {"delimiter": "\t"}, {"a": ["1"], "b": ["2"], "c": ["3"]}),
+        ("mac_newlines.csv", {}, {"a": ["1", "Once upon\ra time"], "b": ["2", "5"], "c": ["3", "6"]}),
+        ("test_latin1.csv", {"encoding": "latin-1"}, {"a": ["1", "4"], "b": ["2", "5"], "c": ["3", "©"]}),
+        ("test_utf16_little.csv", {"encoding": "utf-16"}, {"a": ["1", "4"], "b": ["2", "5"], "c": ["3", "ʤ"]}),
+        ("test_utf8_bom.csv", {}, {"foo": ["1", "4"], "bar": ["2", "5"], "baz": ["3", "ʤ"]}),
+        ("no_header_row.csv", {"header": False, "columns": ["x", "y", "z"]}, {"x": ["1"], "y": ["2"], "z": ["3"]}),
+    ],
+)
+def test_odd_files_are_read_right_where_the_source_says_how(
+    shared_data: Path, name: str, options: dict[str, Any], cells: dict[str, list[str]]
+) -> None:
+    path = shared_data / "csv_robustness" / "csvkit" / name
+    assert read(Csv.model_validate({"path": str(path), **options}, context={"base": Path()})).cells == cells
+
+
+def test_odd_copies_of_known_files(shared_data: Path) -> None:
+    folder = shared_data / "csv_robustness" / "real"
+    korean = Csv.model_validate({"path": str(folder / "california_housing_cp949_header.csv"), "encoding": "cp949"})
+    assert next(iter(read(korean).cells)) == "경도"
+    padded = read(Csv(path=folder / "churn_padded_with_blanks.csv"))
+    assert list(padded.cells)[3] == " CreditScore"
+    scores = typed(padded.cells[" CreditScore"], "number", Spelling())
+    assert not scores.bad
+    assert 300 < scores.values.min() < scores.values.max() <= 850
+    with pytest.raises(DataError, match=r"conflict_marks\.csv:2: 14 cells, and the header has 1"):
+        read(Csv(path=folder / "churn_git_conflict_marks.csv"))
 
 
 def test_csv_spectrum_gives_its_own_json(shared_data: Path) -> None:

@@ -24,7 +24,7 @@ class JsonLines(FileSource):
         """Yield the rows of an open file."""
         from nnkit.frames.text import text_lines, unpacked
 
-        lines = ((number, line) for number, line in enumerate(text_lines(unpacked(file), "utf-8", name), 1))
+        lines = ((number, line) for number, line in enumerate(text_lines(unpacked(file, name), "utf-8", name), 1))
         filled = ((number, line) for number, line in lines if line.strip())
         first = True
         while (part := list(islice(filled, chunk_rows))) or first:
