@@ -55,7 +55,6 @@ def shell(script: str, folder: Path, root: Path) -> subprocess.CompletedProcess[
     return subprocess.run(["bash", "-eu", "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.slow
 def test_the_commands_run_as_printed(folder: Path, root: Path) -> None:
     blocks = commands((root / "README.md").read_text())
     if shutil.which("jq") is None:

@@ -311,9 +311,9 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
                 "data__target": ["f1", "f2"],
                 "data__drop": ["y", "three", "amount"],
                 "data__split": {"validation": 0.1},
-                "training__procedure": {"type": "supervised", "loss": "hinge"},
+                "training__procedure": {"type": "supervised", "loss": "categorical_cross_entropy"},
             },
-            "hinge takes one target; data.target names 2",
+            "categorical_cross_entropy takes one target; data.target names 2",
         ),
     ],
 )
