@@ -1,6 +1,7 @@
 """What all tests share: one thread, a clean environment, and the developers' data where it is there."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import pytest
 # Set before anything imports torch, and inherited by the processes that tests start: many small tests are faster
 # on one thread, and sums don't depend on how many cores a machine has.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", MPLBACKEND="Agg")
+
+# A shell tells a job in the background to ignore Ctrl-C, and children inherit that; tests send it on purpose.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -130,7 +130,10 @@ def to_arrays(weights: "dict[str, torch.Tensor]") -> "dict[str, NDArray[np.gener
 
 @contextmanager
 def stopping_on_signals() -> "Iterator[Stop]":
-    """Let Ctrl-C and SIGTERM ask the trainer to stop; a second Ctrl-C ends the process as it always does."""
+    """Let Ctrl-C and SIGTERM ask the trainer to stop; a second Ctrl-C ends the process as it always does.
+
+    A signal that the process was told to ignore, as a shell tells a job in the background, stays ignored.
+    """
     from nnkit.engine.trainer import Stop
 
     stop = Stop()
@@ -142,7 +145,8 @@ def stopping_on_signals() -> "Iterator[Stop]":
     if threading.current_thread() is not threading.main_thread():
         yield stop  # Only the main thread may listen to signals.
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield stop
     finally:

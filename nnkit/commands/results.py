@@ -30,7 +30,7 @@ class Outcome:
 
 def outcome(run: RunFolder, ready: Ready) -> Outcome:
     """Return what the run's own files predict for the rows that it was made of."""
-    predictor = Predictor(run)
+    predictor = Predictor(run, run.manifest.device)
     prepared = ready.prepared
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     return Outcome(

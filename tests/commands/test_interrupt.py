@@ -113,6 +113,31 @@ def test_signals_leave_a_checkpoint_and_their_exit_code(tmp_path: Path, number: 
     assert Checkpoint.load(run / "checkpoints" / "last.safetensors").records == len(history(run))
 
 
+def test_a_run_that_was_told_to_ignore_ctrl_c_ignores_it(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "nnkit",
+        "train",
+        str(write(tmp_path, **CHANGES)),
+        "--out",
+        str(tmp_path / "r"),
+        "-q",
+    ]
+    ignoring = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    while ignoring.poll() is None and not list(tmp_path.glob("r/small/*/history.jsonl")):
+        time.sleep(0.02)
+    ignoring.send_signal(signal.SIGINT)
+    _, errors = ignoring.communicate()
+    assert ignoring.returncode == 0, errors
+
+
 def test_a_full_disk_ends_with_7_and_the_last_checkpoint_whole(tmp_path: Path) -> None:
     spec = write(tmp_path, **CHANGES)
     first = train(spec, out=tmp_path / "runs")
