@@ -34,6 +34,11 @@ class Activation(Piece):
         options = self.model_dump()
         return (lambda x: function(x, **options)) if options else function
 
+    def native(self) -> tuple[float, ...]:
+        """Return the options as the native kernel takes them: numbers in the order of the fields."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(math.inf if value is None else float(value) for value in values)
+
     def misfit(self, shape: Shape) -> str | None:
         """Return why the function cannot act on values of ``shape``, or None where it can."""
         return None

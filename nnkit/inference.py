@@ -1,8 +1,10 @@
 """Inference: what a run's network says of rows, the same for a row however the rows are cut into chunks."""
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.data.pipeline import Pipeline
+from nnkit.engines import built
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
 from nnkit.runs.folder import RunFolder
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.data.dataset import Dataset
+    from nnkit.engine.scoring import Finish
 
     Floats: TypeAlias = NDArray[np.float64]
 
@@ -48,32 +51,25 @@ def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
 
 
 class Predictor:
-    """A run's network, loaded from its folder and ready to predict.
+    """A run's network, loaded from its folder and ready to predict, by the engine that trained it.
 
-    The last bits of a matrix product depend on how many rows it has and on where a row stands among them. So the
-    network always gets blocks of one size, and a row stands in its block where its number in the stream says: blocks
-    that are not full are padded.
-
-    ``device`` is auto, cpu, cuda or mps, or None for auto. Raises ``RunError`` and ``ResourceError``.
+    ``device`` is auto, cpu, cuda or mps, or None for auto; only torch has others than the CPU. Raises ``RunError`` and
+    ``ResourceError``.
     """
 
     def __init__(self, run: RunFolder, device: str | None = None) -> None:
-        import torch
-
-        from nnkit.engine.device import pick, use_threads
-
-        self._device = pick(device or "auto")
-        use_threads(run.manifest.threads)
         experiment = run.experiment()
         self.pipeline = run.pipeline()
         plan = _plan(run, experiment, self.pipeline)
-        procedure = experiment.training.procedure
-        self._dtype = torch.float64 if experiment.training.precision == "float64" else torch.float32
-        self._network = procedure.trained(plan).build()
-        self._network.load_arrays(run.weights(plan))
-        self._network.to(self._device, self._dtype).eval()
-        self._finish = procedure.finish(plan, self.pipeline.task)
-        self._block = block_rows(plan)
+        procedure, weights = experiment.training.procedure, run.weights(plan)
+        trained = procedure.trained(plan)
+        finish = procedure.finish(plan, self.pipeline.task)
+        self._double = experiment.training.precision == "float64"
+        self._network: NativeForward | TorchForward
+        if run.manifest.engine == "native" and device in (None, "auto", "cpu") and built():
+            self._network = NativeForward(trained, weights, finish)
+        else:
+            self._network = TorchForward(trained, weights, finish, device or "auto", run.manifest.threads, self._double)
 
     def outputs(self, rows: "Dataset", start: int = 0) -> "Floats":
         """Return the outputs for ``rows`` as an array of ``nnkit.tasks``, regression in the target's own units.
@@ -83,13 +79,65 @@ class Predictor:
         """
         import numpy as np
 
-        begins = range(-(start % self._block), max(len(rows), 1), self._block)
-        outputs = np.concatenate([self._outputs(rows, begin) for begin in begins])
-        restored: Floats = self.pipeline.restore_target(outputs)
-        if self._dtype.itemsize == 4:
+        restored: Floats = self.pipeline.restore_target(self._network.outputs(rows, start))
+        if not self._double:
             with np.errstate(over="ignore"):
                 restored = restored.astype(np.float32).astype(np.float64)
         return restored
+
+
+class NativeForward:
+    """The native engine's network: what it gives for a row never depends on the rows beside it."""
+
+    def __init__(self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish") -> None:
+        from nnkit.engine.native import NativeNetwork
+        from nnkit.models.native import native_ops
+
+        self._finish = finish
+        self._network = NativeNetwork(native_ops(plan), weights)
+
+    def outputs(self, rows: "Dataset", start: int) -> "Floats":
+        """Return the finished outputs for ``rows``."""
+        [x] = rows.inputs.values()
+        return self._finish(self._network.outputs(x))
+
+
+class TorchForward:
+    """A torch network.
+
+    The last bits of a matrix product depend on how many rows it has and on where a row stands among them. So the
+    network always gets blocks of one size, and a row stands in its block where its number in the stream says: blocks
+    that are not full are padded.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        weights: "Mapping[str, NDArray[Any]]",
+        finish: "Finish",
+        device: str,
+        threads: int,
+        double: bool,
+    ) -> None:
+        import torch
+
+        from nnkit.engine.device import pick, use_threads
+
+        self._finish = finish
+        self._device = pick(device)
+        use_threads(threads)
+        self._dtype = torch.float64 if double else torch.float32
+        self._network = plan.build()
+        self._network.load_arrays(weights)
+        self._network.to(self._device, self._dtype).eval()
+        self._block = block_rows(plan)
+
+    def outputs(self, rows: "Dataset", start: int) -> "Floats":
+        """Return the finished outputs for ``rows``, the first of which has the number ``start``."""
+        import numpy as np
+
+        begins = range(-(start % self._block), max(len(rows), 1), self._block)
+        return np.concatenate([self._outputs(rows, begin) for begin in begins])
 
     def _outputs(self, rows: "Dataset", begin: int) -> "Floats":
         """Return the outputs for the block that begins at row ``begin``, which is negative before the first row."""

@@ -16,7 +16,8 @@ from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
 from nnkit.data.prepare import Prepared, prepare, prepare_folds
 from nnkit.data.spec import Data
-from nnkit.errors import Problem, SpecError
+from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle
+from nnkit.errors import Problem, ResourceError, SpecError
 from nnkit.models.base import ModelChoice
 from nnkit.models.plan import Plan, check_memory
 from nnkit.procedures.base import Loop, ProcedureChoice, history_names
@@ -29,7 +30,15 @@ class Training(Loop):
 
     procedure: ProcedureChoice = Field(description="The way of training; must fit the model.")
     callbacks: list[CallbackChoice] = Field(default=[], description="What happens between epochs.")
-    device: Device = Field(default="auto", description="Where tensors live: auto takes CUDA where there is one.")
+    device: Device = Field(
+        default="auto",
+        description="Where tensors live: auto takes CUDA where there is one, but for what the native engine trains.",
+    )
+    engine: Wanted = Field(
+        default="auto",
+        description="What computes: `native` is a kernel for small dense networks on the CPU, `torch` does everything; "
+        "auto takes the faster one, and `nnkit check` says which and why.",
+    )
 
 
 class Experiment(Options):
@@ -61,6 +70,12 @@ class Ready:
     experiment: Experiment
     prepared: Prepared
     plan: Plan
+
+    @property
+    def engine(self) -> EngineChoice:
+        """What will compute the training, and why."""
+        training = self.experiment.training
+        return choose_engine(training.engine, training.device, training.procedure, self.plan, training)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -99,9 +114,22 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
     with found.collecting():
         plan = experiment.model.plan(prepared.pipeline.input_shapes)
         training = experiment.training
-        found.add(training.procedure.problems(plan, prepared.pipeline, training))
+        problems = training.procedure.problems(plan, prepared.pipeline, training)
+        found.add(problems or _engine_problems(training, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
+
+
+def _engine_problems(training: Training, plan: Plan) -> list[Problem]:
+    """Return why the native engine cannot do what is asked of it; raises ``ResourceError`` where it was not built."""
+    if training.engine != "native":
+        return []
+    if reason := obstacle(training.device, training.procedure, plan, training):
+        message = f"the native engine cannot train this: {reason}; set training.engine: auto, or torch"
+        return [Problem(("training", "engine"), message)]
+    if not built():
+        raise ResourceError(f"training.engine: native: {NOT_BUILT}; or set training.engine: auto")
+    return []
 
 
 @dataclass

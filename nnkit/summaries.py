@@ -27,6 +27,7 @@ def check_tables(report: "CheckReport") -> list[Table]:
         ("steps an epoch", number(report.steps_per_epoch)),
         ("parameters", f"{number(report.parameters)}, {number(report.trainable)} of them trained"),
         ("memory", f"about {human_bytes(report.memory)}"),
+        ("engine", f"{report.engine}: {report.engine_reason}"),
     ]
     return [
         Table(("layer", "type", "inputs", "shape", "parameters"), layers, numbers=4),

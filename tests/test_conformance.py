@@ -21,7 +21,7 @@ from nnkit.families import FAMILIES
 from nnkit.initializers import INITIALIZERS
 from nnkit.layers.base import LAYERS, Activated, Layer, ShapeError
 from nnkit.layers.repeat import Composite
-from nnkit.nn.random import RandomModule
+from nnkit.nn.random import GeneratorDraws, RandomModule
 from nnkit.seeds import generator
 
 ROWS = 5
@@ -86,7 +86,7 @@ def built(layer: Layer) -> tuple[torch.nn.Module, list[torch.Tensor]]:
     module.load_state_dict(arrays)
     for part in module.modules():
         if isinstance(part, RandomModule):
-            part.generator = torch.Generator().manual_seed(0)
+            part.draws = GeneratorDraws(torch.Generator().manual_seed(0))
     draw = np.random.default_rng(0)
     shapes = [(ROWS, *(axis or 3 for axis in shape)) for shape in layer.example.shapes]
     if layer.example.below is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnkit.data.dataset import Dataset
-from nnkit.inference import BLOCK_ROWS, BLOCK_VALUES, Predictor, block_rows
+from nnkit.inference import BLOCK_ROWS, BLOCK_VALUES, Predictor, TorchForward, block_rows
 from nnkit.models.plan import Plan
 from nnkit.runs.folder import RunFolder
 from tests.commands.conftest import make_rows, make_spec, train_spec, write_csv
@@ -21,16 +21,23 @@ def wide_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("wide")
     data = write_csv(folder / "toy.csv", make_rows(60))
     runs = {}
-    for kind, precision in (("multiclass", "float32"), ("regressions", "float32"), ("binary", "float64")):
+    for name in NAMES:
+        kind, precision, engine = name.split("-")
         spec = make_spec(data, kind)
-        spec["name"] = f"{kind}-{precision}"
+        spec["name"] = name
         spec["model"]["layers"][0]["units"] = 513
-        spec["training"] |= {"epochs": 1, "precision": precision}
+        spec["training"] |= {"epochs": 1, "precision": precision, "engine": engine}
         runs[spec["name"]] = train_spec(folder, spec)
     return runs
 
 
-NAMES = ["multiclass-float32", "regressions-float32", "binary-float64"]
+NAMES = [
+    "multiclass-float32-torch",
+    "regressions-float32-torch",
+    "binary-float64-torch",
+    "multiclass-float32-native",
+    "binary-float32-native",
+]
 
 
 def dataset(rows: int) -> Dataset:
@@ -56,8 +63,9 @@ def test_blocks_are_needed(wide_runs: dict[str, Path]) -> None:
     """Fails where torch gives the same bits for any number of rows, and blocks could go."""
     import torch
 
-    predictor = Predictor(RunFolder.open(wide_runs["multiclass-float32"]))
-    network, inputs = predictor._network, torch.from_numpy(dataset(ROWS).inputs["input"])
+    predictor = Predictor(RunFolder.open(wide_runs["multiclass-float32-torch"]))
+    assert isinstance(predictor._network, TorchForward)
+    network, inputs = predictor._network._network, torch.from_numpy(dataset(ROWS).inputs["input"])
     with torch.inference_mode():
         whole = network({"input": inputs})
         alone = torch.cat([network({"input": row[None]}) for row in inputs])
@@ -76,7 +84,7 @@ def test_outputs_have_the_precision_of_the_run(wide_runs: dict[str, Path]) -> No
     for name, run in wide_runs.items():
         outputs = Predictor(RunFolder.open(run)).outputs(dataset(50))
         narrow = np.array_equal(outputs.astype(np.float32).astype(np.float64), outputs)
-        assert narrow == name.endswith("float32")
+        assert narrow == ("float32" in name)
 
 
 def plan_of(*shapes: tuple[int | None, ...]) -> Plan:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from nnkit.engine.state import load_optimizer_state, optimizer_state, pack, unpack
+from nnkit.engine.gradient import load_optimizer_state, optimizer_state
+from nnkit.engine.state import pack, unpack
 from nnkit.optimizers import OPTIMIZERS, Optimizer
 
 NAMES = list(OPTIMIZERS.entries)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nnkit.engines import Engine
 from nnkit.models.plan import Row
 from nnkit.shapes import Shape
 from nnkit.spec import Ready, load, ready
@@ -27,6 +28,9 @@ class CheckReport:
     trainable: int
     steps_per_epoch: int
     memory: int
+    engine: Engine
+    engine_reason: str
+    """Why this engine will train, as the rest of a sentence."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -56,4 +60,6 @@ def report(ready: Ready) -> CheckReport:
         trainable=sum(row.trainable for row in plan.rows()),
         steps_per_epoch=-(-len(prepared.train) // (training.batch_size * training.accumulate)),
         memory=plan.memory(training.batch_size),
+        engine=ready.engine.engine,
+        engine_reason=ready.engine.reason,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nnkit.errors import DivergedError, InterruptError
 from nnkit.files import append_line, keep_lines, make_folder
@@ -18,13 +18,10 @@ from nnkit.spec import Ready, checkpoints, goal_of
 from nnkit.tensors import write_tensors
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from numpy.typing import NDArray
-
     from nnkit.engine.checkpoint import Checkpoint
     from nnkit.engine.hooks import Hook
     from nnkit.engine.listener import Listener, Record
+    from nnkit.engine.native import NativeNetwork
     from nnkit.engine.phase import Phase
     from nnkit.engine.trainer import Stop
     from nnkit.nn.graph import GraphNetwork
@@ -55,21 +52,19 @@ def fit(run: RunFolder, ready: Ready, manifest: Manifest, listener: "Listener", 
     Raises ``DivergedError`` or ``InterruptError`` with the last checkpoint kept.
     """
     from nnkit.engine.checkpoint import Checkpoint
-    from nnkit.engine.device import use_threads
     from nnkit.engine.trainer import Trainer
 
-    use_threads(manifest.threads)
     make_folder(run.path / CHECKPOINTS)
     run.seal(manifest, "running")
     training, validation = ready.experiment.training, ready.prepared.validation is not None
     last = run.path / LAST
     checkpoint = Checkpoint.load(last) if last.exists() else None
-    network = build_network(ready, manifest.device)
-    work = Work(ready.plan, network, ready.prepared, training, ready.experiment.seed, torch_device(manifest.device))
+    network = build_network(ready, manifest)
+    work = Work(ready.plan, network, ready.prepared, training, ready.experiment.seed, manifest.device)
     every = checkpoints(training, validation).every_seconds
     trainer = Trainer(make_hooks(run, ready), RunStore(run), listener, stop, every)
     trainer.fit(training.procedure.phases(work), checkpoint)
-    run.write_weights(to_arrays(network.state_dict()))
+    run.write_weights(network.arrays())
 
 
 @contextmanager
@@ -86,22 +81,24 @@ def sealing(run: RunFolder, manifest: Manifest) -> Iterator[None]:
     run.seal(manifest, "finished")
 
 
-def torch_device(name: str) -> "torch.device":
-    """Return torch's device of a name that a manifest has."""
-    import torch
-
-    return torch.device(name)
-
-
-def build_network(ready: Ready, device: str) -> "GraphNetwork":
+def build_network(ready: Ready, manifest: Manifest) -> "GraphNetwork | NativeNetwork":
     """Return the network that is trained, on its device, with the weights that follow from the seed."""
+    training = ready.experiment.training
+    plan = training.procedure.trained(ready.plan)
+    weights = ready.plan.initial_weights(ready.experiment.seed)
+    if manifest.engine == "native":
+        from nnkit.engine.native import NativeNetwork
+        from nnkit.models.native import native_ops
+
+        return NativeNetwork(native_ops(plan), weights)
     import torch
 
-    plan = ready.experiment.training.procedure.trained(ready.plan)
+    from nnkit.engine.device import use_threads
+
+    use_threads(manifest.threads)
     network = plan.build()
-    network.load_arrays(ready.plan.initial_weights(ready.experiment.seed))
-    double = ready.experiment.training.precision == "float64"
-    return network.to(device, torch.float64 if double else torch.float32)
+    network.load_arrays(weights)
+    return network.to(manifest.device, torch.float64 if training.precision == "float64" else torch.float32)
 
 
 def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
@@ -119,13 +116,7 @@ def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
 
 def save_best(run: RunFolder, phase: "Phase") -> None:
     """Replace the file of the best weights."""
-    write_tensors(run.path / BEST, to_arrays(phase.weights()), {})
-
-
-def to_arrays(weights: "dict[str, torch.Tensor]") -> "dict[str, NDArray[np.generic]]":
-    """Return tensors as arrays in memory."""
-    arrays: dict[str, Any] = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
-    return arrays
+    write_tensors(run.path / BEST, phase.weights(), {})
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnkit.commands.fitting import fit, sealing, stopping_on_signals
 from nnkit.commands.results import Outcome, outcome, write_card, write_folds, write_results
+from nnkit.engines import built, work
 from nnkit.errors import InterruptError, RunError
 from nnkit.files import read_plain
 from nnkit.runs.folder import PIPELINE, RESOLVED, SPEC, RunFolder
@@ -59,10 +60,7 @@ def resume(run_path: Path, *, device: str | None = None, listener: "Listener | N
     folds = ready_folds(run.loaded())
     first = next(folds)
     _check_data(run, first)
-    from nnkit.engine.device import pick
-
-    where = pick(device or run.manifest.device, first.experiment.training.precision)
-    manifest = run.manifest.model_copy(update={"device": str(where)})
+    manifest = _resumed(run.manifest, device, first, _listener(listener))
     _finish(run, manifest, first, folds, listener)
     return run.path
 
@@ -74,14 +72,29 @@ def _listener(listener: "Listener | None") -> "Listener":
 
 
 def _manifest(ready: Ready) -> Manifest:
-    from nnkit.engine.device import pick, threads_for
-
     experiment = ready.experiment
-    device = str(pick(experiment.training.device, experiment.training.precision))
-    parameters = sum(weight.size for weight in ready.plan.weights().values())
-    threads = threads_for(parameters * experiment.training.batch_size)
+    engine, device, threads = ready.engine.engine, "cpu", 1
+    if engine == "torch":
+        from nnkit.engine.device import pick, threads_for
+
+        training = experiment.training
+        device = str(pick(training.device, training.precision))
+        threads = threads_for(work(ready.plan, training))
     manifest = new_manifest(experiment.name, sys.argv, experiment.seed, threads, device)
-    return manifest.model_copy(update={"data": ready.prepared.hashes, "folds": experiment.data.split.folds})
+    facts = {"data": ready.prepared.hashes, "folds": experiment.data.split.folds, "engine": engine}
+    return manifest.model_copy(update=facts)
+
+
+def _resumed(manifest: Manifest, device: str | None, ready: Ready, listener: "Listener") -> Manifest:
+    """Return the manifest of a run that goes on: by the same engine wherever that is possible."""
+    if manifest.engine == "native":
+        if built() and device in (None, "auto", "cpu"):
+            return manifest
+        listener.note("the run goes on by torch instead of the native engine: equal but for the last digits")
+    from nnkit.engine.device import pick
+
+    where = pick(device or manifest.device, ready.experiment.training.precision)
+    return manifest.model_copy(update={"device": str(where), "engine": "torch"})
 
 
 def _check_data(run: RunFolder, ready: Ready) -> None:

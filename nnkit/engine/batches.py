@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nnkit.seeds import generator
+from nnkit.engine.order import RowOrder
 
 GATHER_LIMIT = 256 * 2**20
 """Up to this many bytes a whole epoch is put into order at once, which spares each step its own gathering."""
@@ -21,6 +22,8 @@ class Batch:
     inputs: dict[str, Tensor]
     targets: Tensor
     weights: Tensor | None = None
+
+    steps: ClassVar[int] = 1
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -50,24 +53,17 @@ class Batch:
 
 
 class RowBatches:
-    """Training batches: each epoch's order follows from the seed, the phase and the epoch alone.
+    """Training batches: the rows in each epoch's order, cut into steps."""
 
-    ``chances`` [n] draws rows with replacement in proportion to it instead of taking each row once.
-    """
-
-    def __init__(self, rows: Batch, size: int, seed: int, phase: str, chances: NDArray[np.float64] | None = None):
+    def __init__(self, rows: Batch, size: int, order: RowOrder) -> None:
         self.rows = rows
         self.size = size
         self.steps = -(-len(rows) // size)
-        self._seed = seed
-        self._phase = phase
-        self._chances = None if chances is None else chances / chances.sum()
+        self._order = order
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the row numbers of the 0-based ``epoch`` in the order in which training takes them."""
-        draw = generator(self._seed, "order", self._phase, epoch)
-        n = len(self.rows)
-        return draw.permutation(n) if self._chances is None else draw.choice(n, n, p=self._chances)
+        return self._order.of(epoch)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of the 0-based ``epoch`` from the one with the number ``start``."""

@@ -1,9 +1,9 @@
 """The phase that most procedures use: one network, one loss, one optimizer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nnkit.engine.batches import Batch, RowBatches
-from nnkit.engine.phase import Logs
-from nnkit.engine.state import Tree, load_optimizer_state, optimizer_state
+from nnkit.engine.draws import PhaseDraws
+from nnkit.engine.scoring import Scoring, mean_loss
+from nnkit.engine.state import Arrays, Tree
 
 EVALUATION_ROWS = 4096
 
@@ -32,9 +33,6 @@ class Trainable(Protocol):
     def state_dict(self) -> dict[str, Tensor]:
         """Return the live parameters and buffers by name."""
 
-    def load_state_dict(self, state_dict: dict[str, Tensor]) -> object:
-        """Copy values into the parameters and buffers."""
-
     def penalty(self) -> Tensor | None:
         """Return the sum of the layers' own penalties, if there are any."""
 
@@ -53,23 +51,8 @@ class StepOptions:
     autocast: torch.dtype | None = None
 
 
-Score = Callable[[NDArray[np.generic], NDArray[np.float64]], dict[str, float]]
-"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``."""
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How outputs become values of the history: ``finish`` turns raw outputs into predictions, ``score`` counts."""
-
-    score: Score
-    finish: Callable[[Tensor], NDArray[np.float64]]
-    truth: NDArray[np.generic]
-    validation: Batch | None
-    validation_truth: NDArray[np.generic] | None
-
-
 class GradientPhase:
-    """Epochs of: forward, loss, backward, optimizer step."""
+    """Epochs of: forward, loss, backward, optimizer step; computed by torch."""
 
     def __init__(
         self,
@@ -79,9 +62,10 @@ class GradientPhase:
         loss: Callable[[Tensor, Tensor], Tensor],
         optimizer: torch.optim.Optimizer,
         data: RowBatches,
+        validation: Batch | None,
         scoring: Scoring,
         options: StepOptions,
-        generator: torch.Generator,
+        draws: PhaseDraws,
         lr_factor: Callable[[float], float],
         lr_per_step: bool = False,
     ) -> None:
@@ -93,15 +77,19 @@ class GradientPhase:
         self._loss = loss
         self._optimizer = optimizer
         self._data = data
+        self._validation = validation
         self._scoring = scoring
         self._options = options
-        self._generator = generator
+        self._draws = draws
         self._lr_factor = lr_factor
         self._lr_per_step = lr_per_step
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
         self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._device = data.rows.targets.device
         self._scaler = torch.amp.GradScaler(self._device.type) if options.autocast == torch.float16 else None
+        self._place = (0, 0)
+        self._losses: list[Tensor] = []
+        self._outputs: list[Tensor] = []
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """Yield the epoch's batches and keep the learning rate at what the schedule says."""
@@ -110,6 +98,7 @@ class GradientPhase:
         for number, batch in enumerate(self._data.epoch(epoch, start), start):
             if self._lr_per_step:
                 self._set_lr(epoch + number / self.steps)
+            self._place = (epoch, number * self._data.size)
             yield batch
 
     def _set_lr(self, position: float) -> None:
@@ -117,11 +106,10 @@ class GradientPhase:
         for group, base in zip(self._optimizer.param_groups, self._base_lr, strict=True):
             group["lr"] = base * factor
 
-    def step(self, batch: Batch) -> Logs:
-        """Change the weights once; logs the batch's mean loss and its outputs."""
+    def step(self, batch: Batch) -> None:
+        """Change the weights once; keeps the batch's mean loss and its outputs."""
         self._optimizer.zero_grad(set_to_none=True)
-        parts = batch.split(self._options.part)
-        logs = [self._backward(part, len(part) / len(batch)) for part in parts]
+        loss = self._backward_parts(batch)
         self._clip()
         if self._scaler is None:
             self._optimizer.step()
@@ -129,14 +117,21 @@ class GradientPhase:
             self._scaler.step(self._optimizer)
             self._scaler.update()
         self.network.constrain()
-        if len(logs) == 1:
-            return logs[0]
-        return {
-            "loss": torch.stack([log["loss"] for log in logs]).sum(),
-            "outputs": torch.cat([log["outputs"] for log in logs]),
-        }
+        self._losses.append(loss)
 
-    def _backward(self, part: Batch, share: float) -> dict[str, Tensor]:
+    def _backward_parts(self, batch: Batch) -> Tensor:
+        """Add up the gradients of the batch's parts; returns the loss."""
+        epoch, row = self._place
+        total = None
+        for part in batch.split(self._options.part):
+            self._draws.seek(epoch, row)
+            loss = self._backward(part, len(part) / len(batch))
+            total = loss if total is None else total + loss
+            row += len(part)
+        assert total is not None  # noqa: S101 - a batch has rows
+        return total
+
+    def _backward(self, part: Batch, share: float) -> Tensor:
         with self._autocast():
             outputs = self.network(part.inputs)
         losses = self._loss(outputs.float() if self._options.autocast else outputs, part.targets)
@@ -146,7 +141,8 @@ class GradientPhase:
         penalty = self.network.penalty()
         total = loss if penalty is None else loss + penalty * share
         (total if self._scaler is None else self._scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
-        return {"loss": total.detach(), "outputs": outputs.detach()}
+        self._outputs.append(outputs.detach())
+        return total.detach()
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self._options.autocast is None:
@@ -163,24 +159,19 @@ class GradientPhase:
         if self._options.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._parameters, self._options.clip_norm)
 
-    def summary(self, epoch: int, logs: Sequence[Logs]) -> dict[str, float]:
-        """Return train and validation values, the learning rate and the norm of the last gradient."""
-        losses = torch.stack([log["loss"] for log in logs]).double().cpu()
-        sizes = torch.tensor([len(log["outputs"]) for log in logs], dtype=torch.float64)
-        values = {"train_loss": float((losses * sizes).sum() / sizes.sum())}
-        outputs = self._scoring.finish(torch.cat([log["outputs"] for log in logs]))
-        truth = self._scoring.truth[self._data.order(epoch)]
-        values |= {f"train_{key}": value for key, value in self._scoring.score(truth, outputs).items()}
-        values |= self._validate()
-        return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": self._gradient_norm()}
+    def losses(self) -> NDArray[np.float32]:
+        """Return the loss of each step of this epoch so far."""
+        return to_array(torch.stack(self._losses).float()) if self._losses else np.empty(0, np.float32)
 
-    def _validate(self) -> dict[str, float]:
-        scoring = self._scoring
-        if scoring.validation is None or scoring.validation_truth is None:
-            return {}
-        losses, outputs = self._evaluate(scoring.validation)
-        values = {"loss": losses} | scoring.score(scoring.validation_truth, scoring.finish(outputs))
-        return {f"validation_{key}": value for key, value in values.items()}
+    def summary(self, epoch: int) -> dict[str, float]:
+        """Return train and validation values, the learning rate and the norm of the last gradient."""
+        outputs = torch.cat(self._outputs)
+        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(outputs))}
+        values |= self._scoring.train(outputs, self._data.order(epoch))
+        self._losses, self._outputs = [], []
+        if self._validation is not None:
+            values |= self._scoring.validation(*self._evaluate(self._validation))
+        return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": self._gradient_norm()}
 
     def _evaluate(self, rows: Batch) -> tuple[float, Tensor]:
         self.network.train(False)
@@ -201,25 +192,61 @@ class GradientPhase:
         norm = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
         return norm if self._scaler is None else norm / float(self._scaler.get_scale())
 
-    def weights(self) -> dict[str, Tensor]:
-        """Return the live parameters and buffers by name."""
-        return self.network.state_dict()
+    def weights(self) -> Arrays:
+        """Return copies of the parameters and buffers by name."""
+        return {name: to_array(tensor).copy() for name, tensor in self.network.state_dict().items()}
+
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Copy values into the parameters and buffers."""
+        for name, tensor in self.network.state_dict().items():
+            tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
 
     def state(self) -> Tree:
-        """Return weights, optimizer, generator and learning-rate scale."""
+        """Return weights, optimizer, draws, learning-rate scale and what the epoch has so far."""
         return {
             "weights": self.weights(),
             "optimizer": optimizer_state(self._optimizer),
-            "generator": self._generator.get_state(),
+            "draws": self._draws.state(),
             "lr_scale": self.lr_scale,
             "scaler": None if self._scaler is None else self._scaler.state_dict(),
+            "losses": self.losses(),
+            "outputs": to_array(torch.cat(self._outputs)) if self._outputs else None,
         }
 
     def load(self, state: Tree) -> None:
-        """Go on from a ``state``."""
-        self.network.load_state_dict(state["weights"])
+        """Go on from a ``state``, also one of the native engine."""
+        self.set_weights(state["weights"])
         load_optimizer_state(self._optimizer, state["optimizer"])
-        self._generator.set_state(state["generator"])
+        self._draws.load(state["draws"])
         self.lr_scale = state["lr_scale"]
-        if self._scaler is not None:
+        if self._scaler is not None and state["scaler"] is not None:
             self._scaler.load_state_dict(state["scaler"])
+        self._losses = list(torch.from_numpy(state["losses"]).to(self._device))
+        self._outputs = [] if state["outputs"] is None else [torch.from_numpy(state["outputs"]).to(self._device)]
+
+
+def to_array(tensor: Tensor) -> NDArray[Any]:
+    """Return a tensor's values in memory; numpy has no bfloat16, so that becomes float32."""
+    tensor = tensor.detach().cpu()
+    array: NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> Tree:
+    """Return an optimizer's running values as a tree, by the number of the weight as text."""
+    state = optimizer.state_dict()["state"]
+    return {str(key): {name: _plain(value) for name, value in values.items()} for key, values in state.items()}
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, tree: Tree) -> None:
+    """Give an optimizer the running values that ``optimizer_state`` returned; its options are the spec's."""
+    state = {int(key): {name: _tensor(value) for name, value in values.items()} for key, values in tree.items()}
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _plain(value: Any) -> Any:
+    return to_array(value).copy() if isinstance(value, Tensor) else value
+
+
+def _tensor(value: Any) -> Any:
+    return torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value

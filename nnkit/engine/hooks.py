@@ -2,14 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal, Protocol
-
-from torch import Tensor
 
 from nnkit.engine.listener import Record
 from nnkit.engine.phase import Phase
-from nnkit.engine.state import Tree
+from nnkit.engine.state import Arrays, Tree
 
 Goal = Literal["max", "min"]
 
@@ -78,17 +76,6 @@ class Watch:
         self.best, self.best_epoch, self.waited = state["best"], state["best_epoch"], state["waited"]
 
 
-def snapshot(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return copies of ``weights`` that training will not change."""
-    return {name: tensor.detach().clone() for name, tensor in weights.items()}
-
-
-def restore(phase: Phase, weights: Mapping[str, Tensor]) -> None:
-    """Copy ``weights`` into the phase's live ones."""
-    for name, tensor in phase.weights().items():
-        tensor.detach().copy_(weights[name])
-
-
 class EarlyStopping:
     """Stops when the monitored value has not become better for ``patience`` epochs."""
 
@@ -97,7 +84,7 @@ class EarlyStopping:
         self._patience = patience
         self._restore_best = restore_best
         self._start_epoch = start_epoch
-        self._weights: dict[str, Tensor] | None = None
+        self._weights: Arrays | None = None
 
     def phase_started(self, phase: Phase) -> None:
         """Forget the phase before."""
@@ -109,7 +96,7 @@ class EarlyStopping:
         if epoch_of(record) <= self._start_epoch:
             return None
         if self._watch.better(record):
-            self._weights = snapshot(phase.weights()) if self._restore_best else None
+            self._weights = phase.weights() if self._restore_best else None
         if self._watch.waited <= self._patience:
             return None
         watch = self._watch
@@ -118,7 +105,7 @@ class EarlyStopping:
     def phase_ended(self, phase: Phase) -> None:
         """Go back to the best weights."""
         if self._weights is not None:
-            restore(phase, self._weights)
+            phase.set_weights(self._weights)
 
     def state(self) -> Tree:
         """Return the watch and the best weights."""

@@ -1,18 +1,27 @@
 """What the trainer needs of a phase, and nothing else."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from nnkit.engine.state import Tree
+from nnkit.engine.state import Arrays, Tree
 
-Logs: TypeAlias = Mapping[str, Tensor]
-"""What a step reports, ``loss`` at least; tensors stay on the device until the epoch is over."""
+
+class Steps(Protocol):
+    """What a phase takes at once: the rows of one step, or of several that follow each other."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps these are."""
+
+    def __len__(self) -> int:
+        """How many rows these are."""
 
 
 class Phase(Protocol):
-    """A stretch of training: so many epochs of one kind of step."""
+    """A stretch of training: so many epochs of one kind of step. Arrays are numpy's, whatever computes."""
 
     name: str
     epochs: int
@@ -21,20 +30,26 @@ class Phase(Protocol):
     lr_scale: float
     """A factor on the learning rate that hooks may change."""
 
-    def batches(self, epoch: int, start: int) -> Iterator[Any]:
-        """Yield the batches of the 0-based ``epoch`` from number ``start``."""
+    def batches(self, epoch: int, start: int) -> Iterator[Steps]:
+        """Yield the steps of the 0-based ``epoch`` from number ``start``."""
 
-    def step(self, batch: Any) -> Logs:
-        """Change the weights once."""
+    def step(self, batch: Any) -> None:
+        """Change the weights, and keep what the epoch's values are made of."""
 
-    def summary(self, epoch: int, logs: Sequence[Logs]) -> dict[str, float]:
-        """Return the epoch's values from the logs of all its steps, validation included."""
+    def losses(self) -> NDArray[np.float32]:
+        """Return the loss of each step of this epoch so far."""
 
-    def weights(self) -> dict[str, Tensor]:
-        """Return the live weights by name."""
+    def summary(self, epoch: int) -> dict[str, float]:
+        """Return the epoch's values from all its steps, validation included, and forget the steps."""
+
+    def weights(self) -> Arrays:
+        """Return copies of the weights by name."""
+
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Go on with other values of the weights."""
 
     def state(self) -> Tree:
-        """Return all that a later ``load`` needs to go on bit for bit."""
+        """Return all that a later ``load`` needs to go on bit for bit, also in the middle of an epoch."""
 
     def load(self, state: Tree) -> None:
         """Go on from a ``state``."""

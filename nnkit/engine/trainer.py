@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import torch
+import numpy as np
 
 from nnkit.engine.checkpoint import Checkpoint, Position
 from nnkit.engine.hooks import Hook
 from nnkit.engine.listener import Listener, Record, Silence
-from nnkit.engine.phase import Logs, Phase
+from nnkit.engine.phase import Phase
 from nnkit.engine.state import Tree
 from nnkit.errors import DivergedError, InterruptError
 
@@ -52,7 +52,6 @@ class Trainer:
         """Train, from the start or from ``checkpoint``; raises ``DivergedError`` or ``InterruptError``."""
         self._position = checkpoint.position if checkpoint else Position()
         self._records = checkpoint.records if checkpoint else 0
-        self._logs: list[Logs] = []
         self._saved_at = self.clock()
         self.store.truncate(self._records)
         resumed = checkpoint.state if checkpoint else None
@@ -71,8 +70,6 @@ class Trainer:
                 hook.phase_started(phase)
             return
         phase.load(state["phase"])
-        device = next(iter(phase.weights().values())).device
-        self._logs = [{name: value.to(device) for name, value in log.items()} for log in state["logs"]]
         for hook, hook_state in zip(self.hooks, state["hooks"], strict=True):
             hook.load(hook_state)
 
@@ -95,9 +92,9 @@ class Trainer:
         rows = 0
         due = began + TICK_SECONDS
         for batch in phase.batches(self._position.epoch, first):
-            self._logs.append(phase.step(batch))
+            phase.step(batch)
             rows += len(batch)
-            self._position.step += 1
+            self._position.step += batch.steps
             if self.clock() >= due:
                 self._tick(phase)
                 due = self.clock() + TICK_SECONDS
@@ -105,9 +102,8 @@ class Trainer:
 
     def _close(self, phase: Phase, rows: int, began: float) -> Record:
         trained = self.clock() - began
-        check_finite(phase, self._position, self._logs)
-        values = phase.summary(self._position.epoch, self._logs)
-        self._logs = []
+        check_finite(phase, self._position)
+        values = phase.summary(self._position.epoch)
         self._position = Position(self._position.phase, self._position.epoch + 1)
         record: Record = {"phase": phase.name, "epoch": self._position.epoch}
         record |= {key: value if math.isfinite(value) else None for key, value in values.items()}
@@ -124,7 +120,7 @@ class Trainer:
         asked = self.stop.signal_number
         if asked is None and self.clock() - self._saved_at < self.checkpoint_seconds:
             return
-        check_finite(phase, self._position, self._logs)
+        check_finite(phase, self._position)
         check_weights(phase, self._position)
         self.store.save(Checkpoint(self._position, self._records, self._state(phase)))
         self._saved_at = self.clock()
@@ -136,28 +132,25 @@ class Trainer:
         return {
             "phase": phase.state(),
             "hooks": [hook.state() for hook in self.hooks],
-            "logs": [dict(log) for log in self._logs],
         }
 
 
-def check_finite(phase: Phase, position: Position, logs: Sequence[Logs]) -> None:
+def check_finite(phase: Phase, position: Position) -> None:
     """Raise ``DivergedError`` naming the first step of the epoch whose loss is not a finite number."""
-    if not logs:
+    losses = phase.losses()
+    finite = np.isfinite(losses)
+    if finite.all():
         return
-    finite = torch.isfinite(torch.stack([log["loss"] for log in logs]))
-    if bool(finite.all()):
-        return
-    step = int((~finite).nonzero()[0])
-    loss, epoch = float(logs[step]["loss"]), position.epoch + 1
+    step = int(np.argmin(finite))
     raise DivergedError(
-        f"training diverged: the loss of {phase.name} became {loss} in epoch {epoch}, step {step + 1}; "
-        "lower the learning rate, or set training.clip_norm"
+        f"training diverged: the loss of {phase.name} became {losses[step]} in epoch {position.epoch + 1}, "
+        f"step {step + 1}; lower the learning rate, or set training.clip_norm"
     )
 
 
 def check_weights(phase: Phase, position: Position) -> None:
     """Raise ``DivergedError`` naming the weights that are not finite, before they replace a good checkpoint."""
-    broken = [name for name, tensor in phase.weights().items() if not bool(torch.isfinite(tensor).all())]
+    broken = [name for name, array in phase.weights().items() if not np.isfinite(array).all()]
     if broken:
         place = f"epoch {position.epoch + 1}, step {position.step}"
         raise DivergedError(

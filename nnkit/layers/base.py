@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from nnkit.activations import Function
+    from nnkit.engine.native import Op
 
 
 class ShapeError(Exception):
@@ -65,6 +66,13 @@ class Layer(Piece):
         """Return the layer's weights by name: exactly the parameters and buffers of the built module."""
         return {}
 
+    def native(self, *inputs: Shape) -> "list[Op] | None":
+        """Return what the native engine does for the layer, or None where it cannot; the weights have their own names.
+
+        A layer's input is one row of values, and so is its output.
+        """
+        return None
+
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the torch module; its parameters are allocated but not drawn (the network fills them)."""
         raise TypeError(f"{type(self).__name__} does not say what it builds")
@@ -91,6 +99,15 @@ class Activated(Layer):
         if reason := self.activation.misfit(shape):
             raise ShapeError(reason)
         return shape
+
+    def native_activation(self, size: int) -> "list[Op]":
+        """Return the native engine's op for the activation of rows of ``size`` values; none for linear."""
+        from nnkit.engine.native import Op
+
+        kind = self.activation.type_name
+        if kind == "linear":
+            return []
+        return [Op("activation", size, size, activation=kind, constants=self.activation.native())]
 
     def linear(self) -> "Activated":
         """Return the layer without its activation."""

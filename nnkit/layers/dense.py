@@ -12,6 +12,8 @@ from nnkit.shapes import Shape, show
 if TYPE_CHECKING:
     import torch
 
+    from nnkit.engine.native import Op
+
 ZEROS = INITIALIZERS.decode("zeros")
 
 
@@ -43,6 +45,14 @@ class Dense(Activated):
         weights = {"kernel": Weight((size, units), self.init, size, units)}
         return weights | ({"bias": Weight((units,), self.bias_init, units, units)} if self.use_bias else {})
 
+    def native(self, *inputs: Shape) -> "list[Op]":
+        """Return a product and the activation."""
+        from nnkit.engine.native import Op
+
+        weights = ("kernel", "bias") if self.use_bias else ("kernel",)
+        product = Op("dense", last_axis(self, inputs), self.units, weights, trained=True)
+        return [product, *self.native_activation(self.units)]
+
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the dense module."""
         from nnkit.nn import basic
@@ -61,6 +71,10 @@ class ActivationLayer(Activated):
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the input's shape."""
         return self.activated(one(self, inputs))
+
+    def native(self, *inputs: Shape) -> "list[Op]":
+        """Return the activation."""
+        return self.native_activation(last_axis(self, inputs))
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the activation as a module."""

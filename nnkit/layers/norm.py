@@ -11,6 +11,8 @@ from nnkit.shapes import Shape
 if TYPE_CHECKING:
     import torch
 
+    from nnkit.engine.native import Op
+
 ZEROS, ONES = INITIALIZERS.decode("zeros"), INITIALIZERS.decode("ones")
 
 
@@ -49,6 +51,14 @@ class BatchNorm(Norm):
         mean = Weight((size,), ZEROS, size, size, trained=False)
         variance = Weight((size,), ONES, size, size, trained=False)
         return super().weights(*inputs) | {"moving_mean": mean, "moving_variance": variance}
+
+    def native(self, *inputs: Shape) -> "list[Op]":
+        """Return the normalization."""
+        from nnkit.engine.native import Op
+
+        size = last_axis(self, inputs)
+        weights = ("gamma" if self.scale else "", "beta" if self.center else "", "moving_mean", "moving_variance")
+        return [Op("batch_norm", size, size, weights, constants=(self.momentum, self.epsilon), trained=True)]
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the module."""

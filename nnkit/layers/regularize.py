@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nnkit.layers.base import LAYERS, Example, OneInput
+from nnkit.layers.base import LAYERS, Example, OneInput, last_axis
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
     import torch
+
+    from nnkit.engine.native import Op
 
 
 class Rated(OneInput):
@@ -19,8 +21,19 @@ class Rated(OneInput):
     rate: float = Field(ge=0, lt=1, description="Share of the values that are disturbed.")
 
 
+class Dropping(Rated):
+    """A layer that loses values; the native engine does so too."""
+
+    def native(self, *inputs: Shape) -> "list[Op]":
+        """Return the loss of values."""
+        from nnkit.engine.native import Op
+
+        size = last_axis(self, inputs)
+        return [Op(self.type_name, size, size, constants=(self.rate,))]
+
+
 @LAYERS.register("dropout")
-class Dropout(Rated):
+class Dropout(Dropping):
     """Sets values to 0 in training and scales the others up, so that the mean stays (Srivastava and others, 2014)."""
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
@@ -31,7 +44,7 @@ class Dropout(Rated):
 
 
 @LAYERS.register("input_dropout")
-class InputDropout(Rated):
+class InputDropout(Dropping):
     """Sets values to 0 in training and leaves the others as they are: masking noise (Vincent and others, 2008).
 
     Meant for a network's inputs, where 0 is the mean or stands for an unknown value; `dropout` rescales.
@@ -45,7 +58,7 @@ class InputDropout(Rated):
 
 
 @LAYERS.register("alpha_dropout")
-class AlphaDropout(Rated):
+class AlphaDropout(Dropping):
     """Dropout that keeps mean 0 and variance 1 behind `selu` (Klambauer and others, 2017)."""
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":

@@ -1,15 +1,20 @@
 """Losses: what training makes small."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias, TypeVar
 
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from nnkit.engine.native import Rule
+
+    Values = TypeVar("Values", Tensor, NDArray[np.float32])
     Function: TypeAlias = Callable[[Tensor, Tensor], Tensor]
     """f(outputs, targets)."""
 
@@ -26,6 +31,18 @@ class Loss(Piece):
     needs_fused: ClassVar[bool] = False
     """Whether the network must end in one of ``fused`` (its outputs would not be probabilities otherwise)."""
 
+    native_options: ClassVar[tuple[str, ...] | None] = None
+    """The options in the order of the native kernel, which has the loss under the same name; None where it lacks it."""
+
+    def native(self, fused: bool) -> "Rule | None":
+        """Return the loss as the native kernel takes it; an option that is null is -1 there."""
+        from nnkit.engine.native import Rule
+
+        if self.native_options is None:
+            return None
+        values = (getattr(self, name) for name in self.native_options)
+        return Rule(self.type_name, tuple(-1.0 if value is None else float(value) for value in values), fused)
+
     def build(self, fused: bool) -> "Function":
         """Return f(outputs [n, ...], targets) -> float [n]; with ``fused`` the outputs are before the activation.
 
@@ -33,7 +50,7 @@ class Loss(Piece):
         """
         raise TypeError(f"{type(self).__name__} does not say what it computes")
 
-    def probabilities(self, outputs: "Tensor") -> "Tensor":
+    def probabilities(self, outputs: "Values") -> "Values":
         """Turn the network's activated outputs into probabilities (classification) or predictions (regression)."""
         return outputs
 

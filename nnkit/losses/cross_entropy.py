@@ -48,6 +48,8 @@ class BinaryCrossEntropy(_YesNo):
 
     pos_weight: float = Field(default=1.0, gt=0, description="Factor on the loss of targets that are 1.")
 
+    native_options = ("pos_weight", "label_smoothing")
+
     def build(self, fused: bool) -> "Function":
         """Return torch's loss on logits, or on probabilities (from 1e-7 to 1 - 1e-7, as in Keras)."""
         import torch
@@ -75,6 +77,8 @@ class BinaryFocal(_YesNo):
     alpha: float | None = Field(
         default=None, ge=0, le=1, description="Factor on targets that are 1; those that are 0 get 1 - alpha."
     )
+
+    native_options = ("gamma", "alpha", "label_smoothing")
 
     def build(self, fused: bool) -> "Function":
         """Return the loss on logits, or on probabilities."""
@@ -117,6 +121,8 @@ class CategoricalCrossEntropy(_OneClass):
     the ``label_smoothing`` that there only categorical_crossentropy has; torch's CrossEntropyLoss.
     """
 
+    native_options = ("label_smoothing",)
+
     def build(self, fused: bool) -> "Function":
         """Return torch's cross-entropy of logits, or the same of probabilities (at least 1e-7, as in Keras)."""
         from torch.nn import functional
@@ -140,6 +146,8 @@ class CategoricalFocal(_OneClass):
 
     gamma: float = GAMMA
     alpha: float = Field(default=0.25, gt=0, description="Factor on the whole loss, as in Keras.")
+
+    native_options = ("gamma", "alpha", "label_smoothing")
 
     def build(self, fused: bool) -> "Function":
         """Return the loss on logits, or on probabilities."""

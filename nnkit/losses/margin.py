@@ -7,7 +7,7 @@ from nnkit.losses import LOSSES, Loss, mean_of_rows
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from nnkit.losses import Function
+    from nnkit.losses import Function, Values
 
 
 class _Margin(Loss):
@@ -16,9 +16,9 @@ class _Margin(Loss):
     single = "binary"
     several = "multilabel"
 
-    def probabilities(self, outputs: "Tensor") -> "Tensor":
+    def probabilities(self, outputs: "Values") -> "Values":
         """Return (score + 1) / 2, cut off at 0 and 1, so that a score of 0 is a probability of 1/2 (Zhang, 2004)."""
-        return ((outputs + 1) / 2).clamp(0, 1)
+        return ((outputs + 1) / 2).clip(0, 1)
 
 
 def missing_margin(scores: "Tensor", targets: "Tensor") -> "Tensor":
@@ -35,6 +35,8 @@ class Hinge(_Margin):
     (score + 1) / 2 cut off at 0 and 1, and are not calibrated.
     """
 
+    native_options = ()
+
     def build(self, fused: bool) -> "Function":
         """Return the mean of the missing margins."""
         return mean_of_rows(missing_margin)
@@ -47,6 +49,8 @@ class SquaredHinge(_Margin):
     The network ends in ``linear`` or ``tanh``. Keras' squared_hinge; torch has none. The best score for a probability p
     is 2 p - 1, so (score + 1) / 2, cut off at 0 and 1, is the probability that `predict` writes (Zhang, 2004).
     """
+
+    native_options = ()
 
     def build(self, fused: bool) -> "Function":
         """Return the mean of the squares of the missing margins."""
@@ -66,6 +70,8 @@ class CategoricalHinge(Loss):
     several = None
     fused = ("softmax",)
     needs_fused = True
+
+    native_options = ()
 
     def build(self, fused: bool) -> "Function":
         """Return the loss on the scores; without ``fused`` the outputs are taken as the scores."""

@@ -34,6 +34,8 @@ class _Numbers(Loss):
 class MeanSquaredError(_Numbers):
     """The square of the error. Keras' mean_squared_error, torch's MSELoss."""
 
+    native_options = ()
+
     def element(self) -> "Function":
         """Return the squared error."""
         return lambda outputs, targets: (outputs - targets).square()
@@ -42,6 +44,8 @@ class MeanSquaredError(_Numbers):
 @LOSSES.register("mean_absolute_error")
 class MeanAbsoluteError(_Numbers):
     """The size of the error; outliers pull less than with squares. Keras' mean_absolute_error, torch's L1Loss."""
+
+    native_options = ()
 
     def element(self) -> "Function":
         """Return the absolute error."""
@@ -56,6 +60,8 @@ class MeanAbsolutePercentageError(_Numbers):
     scikit-learn has it, and not a percentage.
     """
 
+    native_options = ()
+
     def element(self) -> "Function":
         """Return the error in percent."""
         return lambda outputs, targets: 100 * ((outputs - targets) / targets.abs().clamp_min(EPSILON)).abs()
@@ -68,6 +74,8 @@ class MeanSquaredLogarithmicError(_Numbers):
     Keras' mean_squared_logarithmic_error, which takes what is below 1e-7 as 1e-7; torch has none. A negative output has
     no gradient here: let the network end in ``softplus`` or ``exponential``.
     """
+
+    native_options = ()
 
     def element(self) -> "Function":
         """Return the squared difference of the logarithms."""
@@ -87,6 +95,8 @@ class Huber(_Numbers):
 
     delta: float = Field(default=1.0, gt=0, description="Errors larger than this count in proportion to their size.")
 
+    native_options = ("delta",)
+
     def element(self) -> "Function":
         """Return torch's Huber loss."""
         from torch.nn import functional
@@ -97,6 +107,8 @@ class Huber(_Numbers):
 @LOSSES.register("log_cosh")
 class LogCosh(_Numbers):
     """The log of the hyperbolic cosine of the error: a smooth `huber`. Keras' log_cosh; torch has none."""
+
+    native_options = ()
 
     def element(self) -> "Function":
         """Return log(cosh(error)), computed without overflow."""
@@ -123,6 +135,8 @@ class Quantile(_Numbers):
         default=0.5, gt=0, lt=1, description="Share of rows whose target is to lie below the output."
     )
 
+    native_options = ("quantile",)
+
     def element(self) -> "Function":
         """Return the pinball loss."""
 
@@ -143,6 +157,8 @@ class Poisson(_Numbers):
     """
 
     fused = ("exponential",)
+
+    native_options = ()
 
     def build(self, fused: bool) -> "Function":
         """Return torch's loss on the log of the rate, or on the rate."""
@@ -166,6 +182,8 @@ class KLDivergence(_Numbers):
     fused = ("softmax",)
     needs_fused = True
 
+    native_options = ()
+
     def build(self, fused: bool) -> "Function":
         """Return torch's divergence of log-probabilities, or of probabilities (at least 1e-7)."""
         from torch.nn import functional
@@ -184,6 +202,8 @@ class CosineSimilarity(_Numbers):
     Keras' cosine_similarity is the same without the one, so it is negative when all is well; torch's
     CosineEmbeddingLoss is the same. It looks at directions only: use it with several targets.
     """
+
+    native_options = ()
 
     def build(self, fused: bool) -> "Function":
         """Return one minus torch's cosine similarity."""

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nnkit.nn.random import RandomModule
+from nnkit.nn.random import Draws, RandomModule
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,12 @@ class GraphNetwork(nn.Module):
                 step.module.train(False)
         return self
 
-    def set_generator(self, generator: torch.Generator) -> None:
-        """Let every random module draw from ``generator``."""
-        for module in self.modules():
-            if isinstance(module, RandomModule):
-                module.generator = generator
+    def set_draws(self, draws: Draws) -> None:
+        """Let every random module draw from ``draws``, under the name of its step."""
+        for step in self.steps:
+            for path, module in step.module.named_modules():
+                if isinstance(module, RandomModule):
+                    module.draws, module.name = draws, ".".join(filter(None, (step.name, path)))
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Copy arrays into the weights of the same names; raises ``ValueError`` where names or shapes differ."""
@@ -98,6 +99,10 @@ class GraphNetwork(nn.Module):
             raise ValueError(f"these arrays are missing, unknown or of other shapes: {', '.join(names)}")
         for name, array in arrays.items():
             weights[name].copy_(torch.tensor(array))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return copies of the weights by name."""
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
 
     def penalty(self) -> Tensor | None:
         """Return the sum of l1 * |w| and l2 * w^2 over the layers that ask for it, or None if there is none."""

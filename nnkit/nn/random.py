@@ -1,6 +1,7 @@
-"""Modules that draw while they train; all draws come from one generator, which the network hands them."""
+"""Modules that draw while they train; all draws come from one source, which the network hands them."""
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +10,36 @@ SELU_LIMIT = -1.7580993408473766
 """What selu tends to far below 0: -alpha * scale."""
 
 
+class Draws(Protocol):
+    """Where random numbers come from; ``name`` says who draws."""
+
+    def kept(self, name: str, x: Tensor, rate: float) -> Tensor:
+        """Return ones and zeros [like x], a zero with probability ``rate``."""
+
+    def normal(self, name: str, x: Tensor) -> Tensor:
+        """Return normal draws [like x]."""
+
+
+class GeneratorDraws:
+    """Draws from one torch generator, one after the other."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def kept(self, name: str, x: Tensor, rate: float) -> Tensor:
+        """Return ones and zeros [like x], a zero with probability ``rate``."""
+        return torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
+
+    def normal(self, name: str, x: Tensor) -> Tensor:
+        """Return normal draws [like x]."""
+        return torch.empty_like(x).normal_(generator=self.generator)
+
+
 class RandomModule(nn.Module):
     """A module with draws of its own; the identity outside of training."""
 
-    generator: torch.Generator | None = None
+    draws: Draws
+    name = ""
 
     def forward(self, x: Tensor) -> Tensor:
         """Change ``x`` at random in training."""
@@ -24,11 +51,11 @@ class RandomModule(nn.Module):
 
     def kept(self, x: Tensor, rate: float) -> Tensor:
         """Return ones and zeros [like x], a zero with probability ``rate``."""
-        return torch.empty_like(x).bernoulli_(1 - rate, generator=self.generator)
+        return self.draws.kept(self.name, x, rate)
 
     def normal(self, x: Tensor) -> Tensor:
         """Return normal draws [like x]."""
-        return torch.empty_like(x).normal_(generator=self.generator)
+        return self.draws.normal(self.name, x)
 
 
 class Dropout(RandomModule):

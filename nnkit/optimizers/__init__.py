@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    from nnkit.engine.native import Rule
+
 
 class Optimizer(Piece):
     """A rule that changes weights along their gradients.
@@ -38,6 +40,10 @@ class Optimizer(Piece):
         weights = list(parameters)
         fused: dict[str, Any] = {"fused": True} if can_fuse(weights, self.fused_on) else {}
         return kind(weights, **self.arguments(), **fused)
+
+    def native(self) -> "Rule | None":
+        """Return the rule as the native kernel takes it, or None where it lacks it."""
+        return None
 
     def arguments(self) -> dict[str, Any]:
         """Return the options as torch's class takes them."""

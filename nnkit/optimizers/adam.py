@@ -1,10 +1,13 @@
 """Adam and what came of it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from nnkit.optimizers import EPSILON, OPTIMIZERS, WEIGHT_DECAY, Optimizer, Share
+
+if TYPE_CHECKING:
+    from nnkit.engine.native import Rule
 
 DECOUPLED = "Factor of the weights, times the learning rate, that each step takes off them."
 
@@ -20,6 +23,13 @@ class _Moments(Optimizer):
     )
     eps: float = Field(default=1e-8, gt=0, description=EPSILON)
 
+    def native_rule(self, weight_decay: float, second: str, *rest: float, more: tuple[str, ...] = ()) -> "Rule":
+        """Return the native kernel's rule; ``second`` is torch's name of the running size of the gradient."""
+        from nnkit.engine.native import Rule
+
+        options = (weight_decay, *self.betas, self.eps, *rest)
+        return Rule(self.type_name, options, slots=("exp_avg", second, *more))
+
 
 @OPTIMIZERS.register("adam")
 class Adam(_Moments):
@@ -33,6 +43,11 @@ class Adam(_Moments):
 
     amsgrad: bool = Field(default=False, description="Divide by the largest mean square so far (Reddi, 2018).")
     weight_decay: float = Field(default=0.0, ge=0, description=WEIGHT_DECAY)
+
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        most = ("max_exp_avg_sq",) if self.amsgrad else ()
+        return self.native_rule(self.weight_decay, "exp_avg_sq", 0.0, float(self.amsgrad), more=most)
 
 
 @OPTIMIZERS.register("adamw")
@@ -48,6 +63,11 @@ class AdamW(_Moments):
     amsgrad: bool = Field(default=False, description="Divide by the largest mean square so far (Reddi, 2018).")
     weight_decay: float = Field(default=1e-2, ge=0, description=DECOUPLED)
 
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        most = ("max_exp_avg_sq",) if self.amsgrad else ()
+        return self.native_rule(self.weight_decay, "exp_avg_sq", 1.0, float(self.amsgrad), more=most)
+
 
 @OPTIMIZERS.register("adamax")
 class Adamax(_Moments):
@@ -60,6 +80,10 @@ class Adamax(_Moments):
 
     lr: float = Field(default=2e-3, gt=0, description="Learning rate before any schedule.")
     weight_decay: float = Field(default=0.0, ge=0, description=WEIGHT_DECAY)
+
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        return self.native_rule(self.weight_decay, "exp_inf")
 
 
 @OPTIMIZERS.register("nadam")
@@ -74,6 +98,10 @@ class NAdam(_Moments):
     lr: float = Field(default=2e-3, gt=0, description="Learning rate before any schedule.")
     momentum_decay: float = Field(default=4e-3, ge=0, description="How fast the momentum comes to its full size.")
     weight_decay: float = Field(default=0.0, ge=0, description=WEIGHT_DECAY)
+
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        return self.native_rule(self.weight_decay, "exp_avg_sq", self.momentum_decay)
 
 
 @OPTIMIZERS.register("adafactor")

@@ -1,10 +1,13 @@
 """Gradient descent, and the optimizers that divide the gradient by its own size."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
 from nnkit.optimizers import EPSILON, OPTIMIZERS, WEIGHT_DECAY, Optimizer
+
+if TYPE_CHECKING:
+    from nnkit.engine.native import Rule
 
 
 @OPTIMIZERS.register("sgd")
@@ -28,6 +31,13 @@ class SGD(Optimizer):
             raise ValueError("nesterov: true needs a momentum greater than 0, such as momentum: 0.9")
         return self
 
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        from nnkit.engine.native import Rule
+
+        slots = ("momentum_buffer",) if self.momentum else ()
+        return Rule("sgd", (self.weight_decay, self.momentum, float(self.nesterov)), slots=slots)
+
 
 @OPTIMIZERS.register("rmsprop")
 class RMSprop(Optimizer):
@@ -44,6 +54,15 @@ class RMSprop(Optimizer):
     momentum: float = Field(default=0.0, ge=0, lt=1, description="Share of the last step that is made again.")
     centered: bool = Field(default=False, description="Divide by the running deviation instead of the mean square.")
     weight_decay: float = Field(default=0.0, ge=0, description=WEIGHT_DECAY)
+
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        from nnkit.engine.native import Rule
+
+        options = (self.weight_decay, self.alpha, 0.0, self.eps, self.momentum, float(self.centered))
+        momentum = ("momentum_buffer",) if self.momentum else ()
+        mean = ("grad_avg",) if self.centered else ()
+        return Rule("rmsprop", options, slots=("square_avg", *momentum, *mean))
 
 
 @OPTIMIZERS.register("adagrad")
@@ -62,6 +81,13 @@ class Adagrad(Optimizer):
     eps: float = Field(default=1e-10, gt=0, description=EPSILON)
     weight_decay: float = Field(default=0.0, ge=0, description=WEIGHT_DECAY)
 
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        from nnkit.engine.native import Rule
+
+        options = (self.weight_decay, self.lr_decay, 0.0, self.eps)
+        return Rule("adagrad", options, slots=("sum",), start=self.initial_accumulator_value)
+
 
 @OPTIMIZERS.register("adadelta")
 class Adadelta(Optimizer):
@@ -76,3 +102,10 @@ class Adadelta(Optimizer):
     rho: float = Field(default=0.9, ge=0, lt=1, description="Factor of the running means.")
     eps: float = Field(default=1e-6, gt=0, description="Added under both roots, so that the first step is not 0.")
     weight_decay: float = Field(default=0.0, ge=0, description=WEIGHT_DECAY)
+
+    def native(self) -> "Rule":
+        """Return the native kernel's rule."""
+        from nnkit.engine.native import Rule
+
+        options = (self.weight_decay, self.rho, 0.0, self.eps)
+        return Rule("adadelta", options, slots=("square_avg", "acc_delta"))

@@ -1,6 +1,6 @@
 """What every procedure says of itself, and the options that all of them share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
@@ -13,13 +13,11 @@ from nnkit.metrics import MetricChoice
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from numpy.typing import NDArray
-
     from nnkit.data.pipeline import Pipeline
     from nnkit.data.prepare import Prepared
+    from nnkit.engine.native import NativeNetwork
     from nnkit.engine.phase import Phase
+    from nnkit.engine.scoring import Finish
     from nnkit.models.plan import Plan
     from nnkit.nn.graph import GraphNetwork
 
@@ -47,11 +45,11 @@ class Work:
     """All that a procedure's phases are made from."""
 
     plan: "Plan"
-    network: "GraphNetwork"
+    network: "GraphNetwork | NativeNetwork"
     prepared: "Prepared"
     loop: Loop
     seed: int
-    device: "torch.device"
+    device: str
 
 
 class Procedure(Piece):
@@ -72,8 +70,15 @@ class Procedure(Piece):
         """Return the plan of the network that is trained and saved; its weights are the plan's own."""
         return plan
 
-    def finish(self, plan: "Plan", task: Task) -> "Callable[[torch.Tensor], NDArray[np.float64]]":
-        """Return what turns the trained network's outputs [n, ...] into the arrays of ``nnkit.tasks``."""
+    def not_native(self, plan: "Plan", loop: Loop) -> str | None:
+        """Return why the native engine cannot train ``plan`` by this procedure, or None where it can."""
+        return f"it has no procedure {self.type_name}"
+
+    def finish(self, plan: "Plan", task: Task) -> "Finish":
+        """Return what turns the trained network's outputs [n, ...] into the arrays of ``nnkit.tasks``.
+
+        It takes torch's tensors and the native engine's arrays.
+        """
         raise TypeError(f"{type(self).__name__} does not say how it finishes")
 
     def phases(self, work: Work) -> "Iterator[Phase]":

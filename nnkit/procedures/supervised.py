@@ -1,13 +1,14 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import Path, Problem, SpecError
 from nnkit.losses import LossChoice
+from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, Work
@@ -16,15 +17,20 @@ from nnkit.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
+    from nnkit.activations import Activation
     from nnkit.data.dataset import Dataset
-    from nnkit.engine.batches import Batch, RowBatches
-    from nnkit.engine.gradient import Scoring, StepOptions
+    from nnkit.engine.batches import Batch
+    from nnkit.engine.gradient import StepOptions
+    from nnkit.engine.native import NativeRows
+    from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
+    from nnkit.engine.scoring import Finish, Scoring
+    from nnkit.nn.graph import GraphNetwork
 
 LOSS: Path = ("training", "procedure", "loss")
+PHASE = "supervised"
 DTYPES = {"bfloat16": "bfloat16", "float16": "float16"}
 
 
@@ -114,49 +120,111 @@ class Supervised(Procedure):
     def _fuses(self, plan: Plan) -> bool:
         return plan.head is not None and plan.head.type_name in self.loss.fused
 
-    def finish(self, plan: Plan, task: Task) -> "Callable[[torch.Tensor], NDArray[np.float64]]":
-        """Return what applies the absorbed activation and gives float64 arrays."""
-        head = plan.head.build() if plan.head and self._fuses(plan) else None
+    def not_native(self, plan: Plan, loop: Loop) -> str | None:
+        """Return why the native engine cannot train the network, or None where it can."""
+        if loop.precision != "float32":
+            return f"it computes in float32, and training.precision is {loop.precision}"
+        for piece, rule in (
+            (self.loss, self.loss.native(self._fuses(plan))),
+            (self.optimizer, self.optimizer.native()),
+        ):
+            if rule is None:
+                return f"it has no {piece.type_name}"
+        try:
+            native_ops(self.trained(plan))
+        except NotNativeError as error:
+            return str(error)
+        return None
 
-        def finished(outputs: "torch.Tensor") -> "NDArray[np.float64]":
-            values = self.loss.probabilities(outputs if head is None else head(outputs)).double().cpu().numpy()
+    def finish(self, plan: Plan, task: Task) -> "Finish":
+        """Return what applies the absorbed activation and gives float64 arrays."""
+        head = plan.head if self._fuses(plan) else None
+
+        def finished(outputs: "Any") -> "NDArray[np.float64]":
+            activated = outputs if head is None else apply(head, outputs)
+            values = to_float64(self.loss.probabilities(activated))
             return values[:, 0] if task == "binary" else values
 
         return finished
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the one phase of supervised training."""
+        from nnkit.engine.native import NativeNetwork
+
+        yield self._native_phase(work) if isinstance(work.network, NativeNetwork) else self._torch_phase(work)
+
+    def _torch_phase(self, work: Work) -> "Phase":
         import torch
 
+        from nnkit.engine.batches import RowBatches
+        from nnkit.engine.draws import draws_on
         from nnkit.engine.gradient import GradientPhase
 
-        generator = torch.Generator(work.device).manual_seed(work.seed)
-        work.network.set_generator(generator)
-        schedule, epochs = self.optimizer.schedule, work.loop.epochs
-        yield GradientPhase(
-            name="supervised",
-            epochs=epochs,
-            network=work.network,
+        network, validation = cast("GraphNetwork", work.network), work.prepared.validation
+        draws = draws_on(torch.device(work.device), work.seed, PHASE)
+        network.set_draws(draws)
+        size = work.loop.batch_size * work.loop.accumulate
+        return GradientPhase(
+            name=PHASE,
+            epochs=work.loop.epochs,
+            network=network,
             loss=self.loss.build(self._fuses(work.plan)),
-            optimizer=self.optimizer.build([p for p in work.network.parameters() if p.requires_grad]),
-            data=self._batches(work),
+            optimizer=self.optimizer.build([p for p in network.parameters() if p.requires_grad]),
+            data=RowBatches(self._to_batch(work.prepared.train, work), size, self._order(work)),
+            validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
             options=step_options(work.loop),
-            generator=generator,
-            lr_factor=lambda epoch: schedule.factor(epoch, epochs) if schedule else 1.0,
-            lr_per_step=schedule is not None and schedule.per == "step",
+            draws=draws,
+            lr_factor=self._lr_factor(work),
+            lr_per_step=self._lr_per_step,
         )
 
-    def _batches(self, work: Work) -> "RowBatches":
-        from nnkit.engine.batches import RowBatches
+    def _native_phase(self, work: Work) -> "Phase":
+        from nnkit.engine.native import NativeNetwork, NativeOptions, NativePhase
+        from nnkit.engine.order import RowDraws
+
+        loop, validation = work.loop, work.prepared.validation
+        loss, optimizer = self.loss.native(self._fuses(work.plan)), self.optimizer.native()
+        network = cast(NativeNetwork, work.network)
+        assert loss is not None  # noqa: S101 - not_native has looked
+        assert optimizer is not None  # noqa: S101 - not_native has looked
+        options = NativeOptions(
+            loop.batch_size * loop.accumulate, loop.batch_size, loop.clip_value or 0.0, loop.clip_norm or 0.0
+        )
+        return NativePhase(
+            name=PHASE,
+            epochs=loop.epochs,
+            network=network,
+            loss=loss,
+            optimizer=optimizer,
+            base_lr=self.optimizer.lr,
+            rows=self._to_rows(work.prepared.train, work),
+            validation=self._to_rows(validation, work) if validation else None,
+            order=self._order(work),
+            draws=RowDraws(work.seed, PHASE),
+            scoring=self._scoring(work),
+            options=options,
+            lr_factor=self._lr_factor(work),
+            lr_per_step=self._lr_per_step,
+        )
+
+    def _lr_factor(self, work: Work) -> Callable[[float], float]:
+        schedule, epochs = self.optimizer.schedule, work.loop.epochs
+        return lambda epoch: schedule.factor(epoch, epochs) if schedule else 1.0
+
+    @property
+    def _lr_per_step(self) -> bool:
+        return self.optimizer.schedule is not None and self.optimizer.schedule.per == "step"
+
+    def _order(self, work: Work) -> "RowOrder":
+        from nnkit.engine.order import RowOrder
 
         train = work.prepared.train
         chances = None
         if self.sampling == "balanced":
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
-        rows = self._to_batch(train, work)
-        return RowBatches(rows, work.loop.batch_size * work.loop.accumulate, work.seed, "supervised", chances)
+        return RowOrder(len(train), work.seed, PHASE, chances)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
@@ -165,7 +233,18 @@ class Supervised(Procedure):
 
         dtype = torch.float64 if work.loop.precision == "float64" else torch.float32
         assert rows.targets is not None  # noqa: S101 - supervised data always has them
-        return to_batch(rows.inputs, rows.targets, self._row_weights(rows, work), work.device, dtype)
+        weights = self._row_weights(rows, work)
+        return to_batch(rows.inputs, rows.targets, weights, torch.device(work.device), dtype)
+
+    def _to_rows(self, rows: "Dataset", work: Work) -> "NativeRows":
+        import numpy as np
+
+        from nnkit.engine.native import NativeRows
+
+        assert rows.targets is not None  # noqa: S101 - supervised data always has them
+        [x], weights = rows.inputs.values(), self._row_weights(rows, work)
+        kept = None if weights is None else weights.astype(np.float32)
+        return NativeRows(np.ascontiguousarray(x), np.ascontiguousarray(rows.targets), kept)
 
     def _row_weights(self, rows: "Dataset", work: Work) -> "NDArray[np.float64] | None":
         if self.class_weights is None or rows.truth is None:
@@ -181,7 +260,7 @@ class Supervised(Procedure):
         return weights if rows.weights is None else weights * rows.weights
 
     def _scoring(self, work: Work) -> "Scoring":
-        from nnkit.engine.gradient import Scoring
+        from nnkit.engine.scoring import Scoring
 
         pipeline, validation = work.prepared.pipeline, work.prepared.validation
         finish, metrics = self.finish(work.plan, pipeline.task), work.loop.metrics
@@ -194,9 +273,28 @@ class Supervised(Procedure):
             score=score,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
             truth=work.prepared.train.truth,
-            validation=self._to_batch(validation, work) if validation else None,
             validation_truth=validation.truth if validation else None,
         )
+
+
+def apply(activation: "Activation", outputs: Any) -> Any:
+    """Apply an activation to torch's tensors or to the native engine's arrays [n, ...]."""
+    import numpy as np
+
+    if not isinstance(outputs, np.ndarray):
+        return activation.build()(outputs)
+    from nnkit.engine.native import activated
+
+    return activated(activation.type_name, activation.native(), outputs)
+
+
+def to_float64(values: Any) -> "NDArray[np.float64]":
+    """Return the values of a tensor or an array in memory, as float64."""
+    import numpy as np
+
+    in_memory = values if isinstance(values, np.ndarray) else values.double().cpu().numpy()
+    array: NDArray[np.float64] = in_memory.astype(np.float64, copy=False)
+    return array
 
 
 def expected_output(pipeline: Pipeline) -> tuple[Shape, str]:

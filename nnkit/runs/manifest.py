@@ -49,6 +49,8 @@ class Manifest(Options):
     seed: int
     threads: int
     device: str
+    engine: Literal["native", "torch"] = "torch"
+    """What computed the training, and computes predictions."""
     folds: int | None = None
     """How many runs of a k-fold split are in ``folds/``; None for a run that has a model of its own."""
     data: dict[str, Hash] = Field(default={})
@@ -58,7 +60,7 @@ class Manifest(Options):
 
 
 def new_manifest(name: str, command: Sequence[str], seed: int, threads: int, device: str) -> Manifest:
-    """Return the manifest of a run that starts now, with the versions of all that computes in it."""
+    """Return the manifest of a run that starts now, with the versions of all that may compute in it."""
     return Manifest(
         name=name,
         status="running",

@@ -12,9 +12,10 @@ from nnkit.commands.evaluate import evaluate
 from nnkit.commands.fitting import build_network
 from nnkit.commands.train import resume, train
 from nnkit.config.document import dump_yaml
-from nnkit.engine.batches import RowBatches, to_batch
+from nnkit.engine.order import RowOrder
 from nnkit.errors import DivergedError, ResourceError, RunError, SpecError
 from nnkit.runs.folder import RunFolder
+from nnkit.runs.manifest import new_manifest
 from nnkit.spec import load, ready
 from nnkit.tensors import read_tensors
 from tests.commands.experiments import spec, table, write
@@ -120,7 +121,7 @@ def test_the_loss_curve_is_a_plain_torch_loops(tmp_path: Path) -> None:
     assert rows.targets is not None
     x, y = torch.from_numpy(rows.inputs["input"]), torch.from_numpy(rows.targets)
     optimizer = torch.optim.Adam(net.parameters(), 0.01)
-    order = RowBatches(to_batch(rows.inputs, rows.targets, None, torch.device("cpu")), 16, 3, "supervised").order
+    order = RowOrder(len(rows), 3, "supervised").of
     expected, step, steps = [], 0, 9
     for epoch in range(6):
         total = 0.0
@@ -357,8 +358,10 @@ def test_cuda_trains_as_the_cpu_does(tmp_path: Path) -> None:
 
 def test_initial_weights_come_from_the_seed_alone(tmp_path: Path) -> None:
     made = ready(load(write(tmp_path)))
-    first, second = (build_network(made, "cpu").state_dict() for _ in range(2))
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    manifest = new_manifest("x", [], 0, 1, "cpu")
+    for engine in ("torch", "native"):
+        first, second = (build_network(made, manifest.model_copy(update={"engine": engine})).arrays() for _ in "12")
+        assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def test_nothing_is_left_behind_for_a_spec_that_is_wrong(tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from nnkit.engine.batches import Batch, RowBatches
 from nnkit.engine.checkpoint import Checkpoint
-from nnkit.engine.gradient import GradientPhase, Scoring, StepOptions
+from nnkit.engine.draws import StreamDraws
+from nnkit.engine.gradient import GradientPhase, StepOptions
 from nnkit.engine.listener import Record
+from nnkit.engine.order import RowOrder
+from nnkit.engine.scoring import Scoring
 
 
 class Net(nn.Module):
@@ -63,7 +66,6 @@ def phase(
         score=lambda truth, outputs: {"mae": float(np.abs(truth.astype(float) - outputs).mean())},
         finish=lambda outputs: outputs.double().numpy(),
         truth=train.targets.numpy(),
-        validation=validation,
         validation_truth=validation.targets.numpy(),
     )
     optimizer = make_optimizer(list(net.parameters())) if make_optimizer else torch.optim.Adam(net.parameters(), 0.05)
@@ -73,10 +75,11 @@ def phase(
         network=net,
         loss=row_loss,
         optimizer=optimizer,
-        data=RowBatches(train, batch_size, 3, name),
+        data=RowBatches(train, batch_size, RowOrder(len(train), 3, name)),
+        validation=validation,
         scoring=scoring,
         options=options or StepOptions(batch_size),
-        generator=generator,
+        draws=StreamDraws(generator),
         lr_factor=lr_factor,
         lr_per_step=lr_per_step,
     )

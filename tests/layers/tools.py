@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nnkit.layers.base import LAYERS
-from nnkit.nn.random import RandomModule
+from nnkit.nn.random import GeneratorDraws, RandomModule
 from nnkit.shapes import Shape
 
 
@@ -15,5 +15,5 @@ def build(options: dict[str, Any] | str, *shapes: Shape, **weights: Tensor) -> n
     module = LAYERS.decode(options).build(*shapes)
     module.load_state_dict(weights)
     if isinstance(module, RandomModule):
-        module.generator = torch.Generator().manual_seed(3)
+        module.draws = GeneratorDraws(torch.Generator().manual_seed(3))
     return module

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from nnkit.nn.basic import Apply, Embedding
 from nnkit.nn.graph import GraphNetwork, Step
+from nnkit.nn.random import GeneratorDraws
 from tests.models.tools import by_hand, dense, filled, plan
 
 
@@ -13,7 +14,7 @@ def test_frozen_layers_keep_their_weights_and_their_statistics() -> None:
     network = filled(
         plan({"type": "batch_norm", "trainable": False}, {"type": "dropout", "rate": 0.5}, dense(1), input=(2,))
     )
-    network.set_generator(torch.Generator().manual_seed(0))
+    network.set_draws(GeneratorDraws(torch.Generator().manual_seed(0)))
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     network({"input": torch.randn(8, 2)}).sum().backward()
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
@@ -27,13 +28,13 @@ def test_frozen_layers_are_in_evaluation_while_the_others_train() -> None:
     assert [step.module.training for step in network.train().steps] == [False, True]
 
 
-def test_every_random_layer_draws_from_the_one_generator() -> None:
+def test_every_random_layer_draws_from_the_one_source() -> None:
     dropout = {"type": "dropout", "rate": 0.5}
     network = filled(plan(dropout, {"type": "noise", "stddev": 1.0})).train()
     x = {"input": torch.ones(20, 2)}
     draws = []
     for seed in (1, 1, 2):
-        network.set_generator(torch.Generator().manual_seed(seed))
+        network.set_draws(GeneratorDraws(torch.Generator().manual_seed(seed)))
         draws.append(network(x))
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])

@@ -1,0 +1,41 @@
+"""From outputs to the values of the history, the same in every engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Score: TypeAlias = Callable[[NDArray[np.generic], NDArray[np.float64]], dict[str, float]]
+"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``."""
+Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
+"""What turns an engine's raw outputs [n, ...] into predictions."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How outputs become values: ``finish`` makes predictions of them, ``score`` compares these with the truth."""
+
+    score: Score
+    finish: Finish
+    truth: NDArray[np.generic]
+    validation_truth: NDArray[np.generic] | None
+
+    def train(self, outputs: Any, order: NDArray[np.int64]) -> dict[str, float]:
+        """Return the values of an epoch's outputs, which stand in its ``order``."""
+        return {f"train_{key}": value for key, value in self.score(self.truth[order], self.finish(outputs)).items()}
+
+    def validation(self, loss: float, outputs: Any) -> dict[str, float]:
+        """Return the values of validation rows, whose loss is known."""
+        if self.validation_truth is None:
+            return {}
+        values = {"loss": loss} | self.score(self.validation_truth, self.finish(outputs))
+        return {f"validation_{key}": value for key, value in values.items()}
+
+
+def mean_loss(losses: NDArray[np.float32], size: int, rows: int) -> float:
+    """Return the mean over ``rows`` rows of the losses of steps of ``size`` rows, of which the last may be smaller."""
+    sizes = np.full(len(losses), size, dtype=np.float64)
+    sizes[-1] = rows - size * (len(losses) - 1)
+    return float((losses.astype(np.float64) * sizes).sum() / rows)

@@ -1,0 +1,58 @@
+"""Engines: what computes a training. The native kernel where a network is small enough, torch for all else."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from nnkit.models.plan import Plan
+from nnkit.procedures.base import Loop, Procedure
+
+Engine: TypeAlias = Literal["native", "torch"]
+Wanted: TypeAlias = Literal["auto", "native", "torch"]
+
+NATIVE_WORK = 1_000_000
+"""Multiplications in a step from which torch is faster than the native kernel; see docs/guide.md."""
+
+NOT_BUILT = "nnkit was installed without it: install a C compiler (gcc or clang) and then nnkit again"
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine, and why it was chosen, as the rest of a sentence."""
+
+    engine: Engine
+    reason: str
+
+
+def work(plan: Plan, loop: Loop) -> int:
+    """Return how many multiplications the forward pass of a step has, roughly."""
+    return sum(weight.size for weight in plan.weights().values()) * loop.batch_size
+
+
+def choose_engine(wanted: Wanted, device: str, procedure: Procedure, plan: Plan, loop: Loop) -> EngineChoice:
+    """Return the engine for ``plan``: what is wanted, or with ``auto`` native where it can and is the faster one."""
+    if wanted == "torch":
+        return EngineChoice("torch", "training.engine asks for it")
+    if reason := obstacle(device, procedure, plan, loop):
+        return EngineChoice("torch", f"the native engine is left out: {reason}")
+    if not built():
+        return EngineChoice("torch", f"the native engine is missing: {NOT_BUILT}")
+    steps = f"a step of {loop.batch_size} rows is about {work(plan, loop):,} multiplications"
+    if wanted == "native":
+        return EngineChoice("native", "training.engine asks for it")
+    if work(plan, loop) > NATIVE_WORK:
+        return EngineChoice("torch", f"{steps}, and above {NATIVE_WORK:,} it is faster")
+    return EngineChoice("native", f"{steps}, and up to {NATIVE_WORK:,} it is faster")
+
+
+def obstacle(device: str, procedure: Procedure, plan: Plan, loop: Loop) -> str | None:
+    """Return why the native engine cannot train ``plan``, wherever it is built, or None where it can."""
+    if device not in ("auto", "cpu"):
+        return f"it runs on the CPU, and training.device is {device}"
+    return procedure.not_native(plan, loop)
+
+
+def built() -> bool:
+    """Tell whether the native engine was compiled when nnkit was installed."""
+    from nnkit.engine.native import kernel
+
+    return kernel() is not None

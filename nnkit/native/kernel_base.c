@@ -1,0 +1,3 @@
+/* The kernel for any processor that the compiler builds for. */
+#define TARGET base
+#include "kernel.h"
