@@ -9,8 +9,8 @@ from nnkit.procedures.base import Loop, Procedure
 Engine: TypeAlias = Literal["native", "torch"]
 Wanted: TypeAlias = Literal["auto", "native", "torch"]
 
-NATIVE_WORK = 1_000_000
-"""Multiplications in a step from which torch is faster than the native kernel; see docs/guide.md."""
+NATIVE_WORK = 2_000_000
+"""Multiplications in a step up to which the native engine is always the faster one; beyond, torch uses more cores."""
 
 NOT_BUILT = "nnkit was installed without it: install a C compiler (gcc or clang) and then nnkit again"
 
@@ -40,8 +40,8 @@ def choose_engine(wanted: Wanted, device: str, procedure: Procedure, plan: Plan,
     if wanted == "native":
         return EngineChoice("native", "training.engine asks for it")
     if work(plan, loop) > NATIVE_WORK:
-        return EngineChoice("torch", f"{steps}, and above {NATIVE_WORK:,} it is faster")
-    return EngineChoice("native", f"{steps}, and up to {NATIVE_WORK:,} it is faster")
+        return EngineChoice("torch", f"{steps}, and above {NATIVE_WORK:,} it uses all cores")
+    return EngineChoice("native", f"{steps}, and up to {NATIVE_WORK:,} it is the faster one")
 
 
 def obstacle(device: str, procedure: Procedure, plan: Plan, loop: Loop) -> str | None:

@@ -94,7 +94,9 @@ def build_network(ready: Ready, manifest: Manifest) -> "GraphNetwork | NativeNet
     import torch
 
     from nnkit.engine.device import use_threads
+    from nnkit.engine.tuning import tune
 
+    tune()
     use_threads(manifest.threads)
     network = plan.build()
     network.load_arrays(weights)

@@ -14,6 +14,7 @@ from nnkit.engine.batches import Batch, RowBatches
 from nnkit.engine.draws import PhaseDraws
 from nnkit.engine.scoring import Scoring, mean_loss
 from nnkit.engine.state import Arrays, Tree
+from nnkit.engine.tuning import bare_step
 
 EVALUATION_ROWS = 4096
 
@@ -68,12 +69,15 @@ class GradientPhase:
         draws: PhaseDraws,
         lr_factor: Callable[[float], float],
         lr_per_step: bool = False,
+        forward: Callable[[dict[str, Tensor]], Tensor] | None = None,
     ) -> None:
+        """``forward`` computes the network's outputs in training where that is not the network itself."""
         self.name = name
         self.epochs = epochs
         self.steps = data.steps
         self.lr_scale = 1.0
         self.network = network
+        self._forward = forward or network
         self._loss = loss
         self._optimizer = optimizer
         self._data = data
@@ -87,6 +91,7 @@ class GradientPhase:
         self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._device = data.rows.targets.device
         self._scaler = torch.amp.GradScaler(self._device.type) if options.autocast == torch.float16 else None
+        self._step = bare_step(optimizer)
         self._place = (0, 0)
         self._losses: list[Tensor] = []
         self._outputs: list[Tensor] = []
@@ -112,7 +117,7 @@ class GradientPhase:
         loss = self._backward_parts(batch)
         self._clip()
         if self._scaler is None:
-            self._optimizer.step()
+            self._step()
         else:
             self._scaler.step(self._optimizer)
             self._scaler.update()
@@ -133,7 +138,7 @@ class GradientPhase:
 
     def _backward(self, part: Batch, share: float) -> Tensor:
         with self._autocast():
-            outputs = self.network(part.inputs)
+            outputs = self._forward(part.inputs)
         losses = self._loss(outputs.float() if self._options.autocast else outputs, part.targets)
         if part.weights is not None:
             losses = losses * part.weights

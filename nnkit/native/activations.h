@@ -19,7 +19,7 @@
     CASE(silu, x * sigmoid32(x), silu_slope(x))                                                                        \
     CASE(mish, x * tanh32(softplus32(x)), mish_slope(x))                                                               \
     CASE(sigmoid, sigmoid32(x), y * (1 - y))                                                                           \
-    CASE(log_sigmoid, (x < 0 ? x : 0) - log1pf(exp32(-fabsf(x))), sigmoid32(-x))                                       \
+    CASE(log_sigmoid, (x < 0 ? x : 0) - log1p32(exp32(-fabsf(x))), sigmoid32(-x))                                       \
     CASE(hard_sigmoid, x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + 0.5f, (x > -3) & (x < 3) ? 1.0f / 6 : 0)                     \
     CASE(hard_silu, x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6, x < -3 ? 0 : x <= 3 ? x / 3 + 0.5f : 1)                \
     CASE(tanh, tanh32(x), 1 - y * y)                                                                                   \

@@ -21,10 +21,34 @@ static loss_t loss_of(const program_t *program, int size) {
     return (loss_t){(int)loss->kind, loss->option[OPTIONS - 1] != 0, size, loss->option};
 }
 
+/* part_loss for the commonest loss: all outputs of the part at once. */
+static double part_entropy(const network_t *net, const data_t *data, int64_t begin, int64_t rows, double batch,
+                           float *z) {
+    int size = net->outputs, stride = net->places[net->layers - 1].out_stride;
+    float *t = z + rows * size;
+    double sum = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *target = (const float *)data->y + data->order[begin + r] * size;
+        for (int i = 0; i < size; i++) t[r * size + i] = target[i];
+        for (int i = 0; i < size; i++) z[r * size + i] = net->values[net->layers][r * stride + i];
+    }
+    memcpy(data->outputs + begin * size, z, 4 * (size_t)(rows * size));
+    binary_cross_entropy(net->program->loss.option, z, t, rows * size);
+    for (int64_t r = 0; r < rows; r++) {
+        float weight = data->weight ? data->weight[data->order[begin + r]] : 1, factor = (float)(weight / (batch * size));
+        for (int i = 0; i < size; i++) {
+            sum += weight * t[r * size + i];
+            net->slopes[net->layers][r * stride + i] = factor * z[r * size + i];
+        }
+    }
+    return sum / size;
+}
+
 /* Losses of a part, weighted, and their gradients divided by the batch's size; returns their sum. */
 static double part_loss(const network_t *net, const data_t *data, int64_t begin, int64_t rows, double batch,
                         double *logs) {
     loss_t loss = loss_of(net->program, net->outputs);
+    if (loss.kind == L_binary_cross_entropy) return part_entropy(net, data, begin, rows, batch, (float *)logs);
     int stride = net->places[net->layers - 1].out_stride;
     double sum = 0;
     for (int64_t r = 0; r < rows; r++) {
@@ -141,7 +165,7 @@ double NAMED(train, TARGET)(const program_t *program, const data_t *data) {
     network_t net;
     if (!open_network(&net, program, data->part, 1)) return -1;
     int64_t *spans = malloc((size_t)program->layers * 4 * sizeof(int64_t));
-    double *logs = malloc((size_t)net.outputs * sizeof(double)), norm = -1;
+    double *logs = malloc((size_t)(data->part * net.outputs) * sizeof(double)), norm = -1;
     if (spans && logs) {
         int count = find_spans(&net, spans);
         for (int64_t begin = 0, step = 0; begin < data->rows; begin += data->batch, step++)

@@ -133,16 +133,16 @@ static double cosine_similarity(const loss_t *loss, const float *z, const float 
     return 1 - cosine;
 }
 
-/* The commonest loss, in float: options pos_weight, label_smoothing. */
-static float binary_cross_entropy(const loss_t *loss, const float *z, const float *t, float *d) {
-    float more = (float)loss->o[0] - 1, keep = (float)(1 - loss->o[1]), half = (float)(loss->o[1] / 2), sum = 0;
-    for (int i = 0; i < loss->size; i++) {
+/* The commonest loss, of many outputs at once, in float: z becomes the slope, t the loss. Options: pos_weight,
+ * label_smoothing. */
+static void binary_cross_entropy(const double *o, float *restrict z, float *restrict t, int64_t count) {
+    float more = (float)o[0] - 1, keep = (float)(1 - o[1]), half = (float)(o[1] / 2);
+    for (int64_t i = 0; i < count; i++) {
         float target = t[i] * keep + half, weight = 1 + more * target, far = exp32(-fabsf(z[i]));
         float other = (z[i] > 0 ? far : 1) / (1 + far); /* the sigmoid of -z */
-        sum += (1 - target) * z[i] + weight * (log1pf(far) + (z[i] < 0 ? -z[i] : 0));
-        d[i] = (1 - target) - weight * other;
+        t[i] = (1 - target) * z[i] + weight * (log1p32(far) + (z[i] < 0 ? -z[i] : 0));
+        z[i] = (1 - target) - weight * other;
     }
-    return sum;
 }
 
 /* The loss of a row: `factor` times its slope goes to d. `logs` has room for a row. */
@@ -160,7 +160,12 @@ static float row_loss(const loss_t *loss, const float *z, const void *y, int64_t
     case L_kl_divergence: value = kl_divergence(loss, z, t, d, logs); break;
     case L_cosine_similarity: value = cosine_similarity(loss, z, t, d); break;
     case L_binary_cross_entropy:
-        value = binary_cross_entropy(loss, z, t, d);
+        for (int i = 0; i < size; i++) {
+            float one = t[i];
+            d[i] = z[i];
+            binary_cross_entropy(loss->o, d + i, &one, 1);
+            value += one;
+        }
         share = 1.0 / size;
         break;
     default:

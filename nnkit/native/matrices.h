@@ -7,19 +7,24 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* y = bias + x w for `count` rows, a constant where this is inlined, so that the sums stay in registers. */
-INLINE void affine_rows(const int count, const float *x, int x_stride, int in, const float *w, const float *bias,
-                        float *y, int y_stride) {
-    for (int c = 0; c < y_stride; c += WIDTH) {
-        vector sum[8];
-        vector start = bias ? load(bias + c) : (vector){0};
-        for (int r = 0; r < count; r++) sum[r] = start;
-        for (int i = 0; i < in; i++) {
-            vector row = load(w + (int64_t)i * y_stride + c);
-            for (int r = 0; r < count; r++) sum[r] += x[(int64_t)r * x_stride + i] * row;
-        }
-        for (int r = 0; r < count; r++) store(y + (int64_t)r * y_stride + c, sum[r]);
+/* y = bias + x w in the columns [c, end) that are whole vectors of a kind, for `count` rows. */
+#define AFFINE_COLUMNS(vector)                                                                                         \
+    for (; c + (int)(sizeof(vector) / 4) <= end; c += (int)(sizeof(vector) / 4)) {                                     \
+        vector sum[8], start = bias ? *(const vector *)(bias + c) : (vector){0};                                       \
+        for (int r = 0; r < count; r++) sum[r] = start;                                                                \
+        for (int i = 0; i < in; i++) {                                                                                 \
+            vector row = *(const vector *)(w + (int64_t)i * end + c);                                                  \
+            for (int r = 0; r < count; r++) sum[r] += x[(int64_t)r * x_stride + i] * row;                              \
+        }                                                                                                              \
+        for (int r = 0; r < count; r++) *(vector *)(y + (int64_t)r * end + c) = sum[r];                                \
     }
+
+/* `count` is a constant where this is inlined, so that the sums stay in registers. */
+INLINE void affine_rows(const int count, const float *x, int x_stride, int in, const float *w, const float *bias,
+                        float *y, int end) {
+    int c = 0;
+    AFFINE_COLUMNS(wide)
+    AFFINE_COLUMNS(vector)
 }
 
 /* y [rows, y_stride] = bias + x [rows, x_stride] w [in, y_stride] */
@@ -39,18 +44,23 @@ static void affine(const float *x, int64_t rows, int x_stride, int in, const flo
     if (rows > r) affine_rows(1, x + r * x_stride, x_stride, in, w, bias, y + r * y_stride, y_stride);
 }
 
-/* g += x^T d for `count` inputs from the first on. */
-INLINE void outer_rows(const int count, const float *x, int x_stride, const float *d, int d_stride, int64_t rows,
-                       float *g) {
-    for (int c = 0; c < d_stride; c += WIDTH) {
-        vector sum[8];
-        for (int i = 0; i < count; i++) sum[i] = load(g + (int64_t)i * d_stride + c);
-        for (int64_t r = 0; r < rows; r++) {
-            vector row = load(d + r * d_stride + c);
-            for (int i = 0; i < count; i++) sum[i] += x[r * x_stride + i] * row;
-        }
-        for (int i = 0; i < count; i++) store(g + (int64_t)i * d_stride + c, sum[i]);
+/* g += x^T d in the columns [c, end) that are whole vectors of a kind, for `count` inputs. */
+#define OUTER_COLUMNS(vector)                                                                                          \
+    for (; c + (int)(sizeof(vector) / 4) <= end; c += (int)(sizeof(vector) / 4)) {                                     \
+        vector sum[8];                                                                                                 \
+        for (int i = 0; i < count; i++) sum[i] = *(const vector *)(g + (int64_t)i * end + c);                          \
+        for (int64_t r = 0; r < rows; r++) {                                                                           \
+            vector row = *(const vector *)(d + r * end + c);                                                           \
+            for (int i = 0; i < count; i++) sum[i] += x[r * x_stride + i] * row;                                       \
+        }                                                                                                              \
+        for (int i = 0; i < count; i++) *(vector *)(g + (int64_t)i * end + c) = sum[i];                                \
     }
+
+INLINE void outer_rows(const int count, const float *x, int x_stride, const float *d, int end, int64_t rows,
+                       float *g) {
+    int c = 0;
+    OUTER_COLUMNS(wide)
+    OUTER_COLUMNS(vector)
 }
 
 /* g [in, d_stride] += x [rows, x_stride]^T d [rows, d_stride] */

@@ -12,7 +12,11 @@
 
 #define WIDTH 8
 typedef float vector __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
-typedef int32_t mask __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+#ifdef __AVX512F__
+typedef float wide __attribute__((vector_size(8 * WIDTH), aligned(4), may_alias));
+#else
+typedef vector wide;
+#endif
 
 static inline vector load(const float *from) { return *(const vector *)from; }
 static inline void store(float *to, vector value) { *(vector *)to = value; }
@@ -56,6 +60,22 @@ static inline float expm1_32(float x) {
     return x > -0.25f ? near : exp32(x) - 1;
 }
 
+/* log(1 + x) for x in [0, 1], to 1e-7 */
+static inline float log1p32(float x) {
+    float m = 1 + x, big = m > 1.41421356f ? 1.0f : 0.0f;
+    float r = (big != 0 ? 0.5f * m : m) - 1, square = r * r;
+    float p = 7.0376836292e-2f;
+    p = p * r - 1.1514610310e-1f;
+    p = p * r + 1.1676998740e-1f;
+    p = p * r - 1.2420140846e-1f;
+    p = p * r + 1.4249322787e-1f;
+    p = p * r - 1.6668057665e-1f;
+    p = p * r + 2.0000714765e-1f;
+    p = p * r - 2.4999993993e-1f;
+    p = p * r + 3.3333331174e-1f;
+    return r - 0.5f * square + r * square * p + big * 0.69314718056f;
+}
+
 static inline float tanh32(float x) {
     float square = x * x;
     float p = -5.70498872745e-3f;
@@ -70,6 +90,6 @@ static inline float tanh32(float x) {
 static inline float sigmoid32(float x) { return 1 / (1 + exp32(-x)); }
 
 /* log(1 + exp(x)); a straight line from 20 on, as torch has it. */
-static inline float softplus32(float x) { return x > 20 ? x : (x > 0 ? x : 0) + log1pf(exp32(-fabsf(x))); }
+static inline float softplus32(float x) { return x > 20 ? x : (x > 0 ? x : 0) + log1p32(exp32(-fabsf(x))); }
 
 #endif

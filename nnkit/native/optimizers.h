@@ -30,7 +30,7 @@ static void adam(const step_t *s, float *w, float *g, float *m, float *v, float 
     const double *o = s->o;
     float coupled = o[4] != 0 ? 0 : (float)o[0], shrink = o[4] != 0 ? (float)(1 - s->lr * o[0]) : 1;
     float b1 = (float)(1 - o[1]), b2 = (float)o[2], rest2 = (float)(1 - o[2]), eps = (float)o[3];
-    float size = (float)(s->lr / (1 - pow(o[1], s->step))), root = (float)sqrt(1 - pow(o[2], s->step));
+    float size = (float)(s->lr / (1 - pow(o[1], s->step))), root = (float)(1 / sqrt(1 - pow(o[2], s->step)));
     int amsgrad = o[5] != 0;
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] + coupled * w[i];
@@ -38,7 +38,7 @@ static void adam(const step_t *s, float *w, float *g, float *m, float *v, float 
         v[i] = v[i] * b2 + rest2 * d * d;
         float mean = v[i];
         if (amsgrad) mean = most[i] = most[i] > v[i] ? most[i] : v[i];
-        w[i] = w[i] * shrink - size * m[i] / (sqrtf(mean) / root + eps);
+        w[i] = w[i] * shrink - size * m[i] / (sqrtf(mean) * root + eps);
     }
 }
 

@@ -37,6 +37,7 @@ class GraphNetwork(nn.Module):
 
     def __init__(self, steps: Sequence[Step], inputs: Sequence[str]) -> None:
         super().__init__()
+        self.draws: Draws | None = None
         self.inputs = tuple(inputs)
         self.steps = tuple(steps)
         # Not by add_module, which refuses a layer whose name is also an attribute's; state_dict says "step.weight".
@@ -83,6 +84,7 @@ class GraphNetwork(nn.Module):
 
     def set_draws(self, draws: Draws) -> None:
         """Let every random module draw from ``draws``, under the name of its step."""
+        self.draws = draws
         for step in self.steps:
             for path, module in step.module.named_modules():
                 if isinstance(module, RandomModule):

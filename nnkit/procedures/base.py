@@ -34,6 +34,11 @@ class Loop(Options):
     clip_norm: float | None = Field(default=None, gt=0, description="Largest norm of the whole gradient.")
     clip_value: float | None = Field(default=None, gt=0, description="Largest absolute value of one gradient.")
     accumulate: int = Field(default=1, gt=0, description="Batches whose gradients one optimizer step adds up.")
+    compile: bool = Field(
+        default=False,
+        description="Pass the network through torch.compile, which takes seconds to minutes first: for large networks "
+        "on a GPU and long trainings. It needs a C++ compiler.",
+    )
     precision: Literal["float32", "bfloat16", "float16", "float64"] = Field(
         default="float32",
         description="Arithmetic: float32 or float64 throughout; bfloat16 or (CUDA only) float16 with float32 weights.",

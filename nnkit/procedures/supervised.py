@@ -124,6 +124,8 @@ class Supervised(Procedure):
         """Return why the native engine cannot train the network, or None where it can."""
         if loop.precision != "float32":
             return f"it computes in float32, and training.precision is {loop.precision}"
+        if loop.compile:
+            return "training.compile is torch's"
         for piece, rule in (
             (self.loss, self.loss.native(self._fuses(plan))),
             (self.optimizer, self.optimizer.native()),
@@ -159,6 +161,7 @@ class Supervised(Procedure):
         from nnkit.engine.batches import RowBatches
         from nnkit.engine.draws import draws_on
         from nnkit.engine.gradient import GradientPhase
+        from nnkit.engine.tuning import compiled
 
         network, validation = cast("GraphNetwork", work.network), work.prepared.validation
         draws = draws_on(torch.device(work.device), work.seed, PHASE)
@@ -177,6 +180,7 @@ class Supervised(Procedure):
             draws=draws,
             lr_factor=self._lr_factor(work),
             lr_per_step=self._lr_per_step,
+            forward=compiled(network) if work.loop.compile else None,
         )
 
     def _native_phase(self, work: Work) -> "Phase":

@@ -155,10 +155,10 @@ def dataset(case: Case, rows: int, seed: int) -> Dataset:
     if case.task == "binary":
         targets = (signal > 0).astype(np.float32)
         return Dataset({"input": x}, np.arange(rows), targets[:, 0].astype(np.int64), targets, weights)
-    targets = np.abs(signal) + 0.1
+    values = np.abs(signal) + 0.1
     if case.procedure["loss"] == "kl_divergence":
-        targets /= targets.sum(axis=1, keepdims=True)
-    return Dataset({"input": x}, np.arange(rows), targets, targets.astype(np.float32), weights)
+        values /= values.sum(axis=1, keepdims=True)
+    return Dataset({"input": x}, np.arange(rows), values, values.astype(np.float32), weights)
 
 
 @dataclass(frozen=True)
