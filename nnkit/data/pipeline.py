@@ -72,11 +72,23 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some fresh rows: those that can be used, those that cannot, and the raw cells of the former by column."""
+    """Some fresh rows: those that can be used, and those that cannot."""
 
     dataset: Dataset
     rejected: list[Rejected]
-    raw: dict[str, list[Any]]
+    part: "Raw"
+    """All rows as they were read."""
+    kept: "NDArray[np.int64]"
+    """The places of those that can be used among them."""
+
+    @property
+    def raw(self) -> dict[str, list[Any]]:
+        """The raw cells of the rows that can be used, by column."""
+        columns = {name: _listed(cells) for name, cells in self.part.cells.items()}
+        if len(self.kept) == len(self.part):
+            return columns
+        rows = self.kept.tolist()
+        return {name: [cells[row] for row in rows] for name, cells in columns.items()}
 
 
 @dataclass
@@ -223,6 +235,8 @@ class Pipeline:
     def _chunk(self, part: "Raw", start: int, need_target: bool) -> Chunk:
         import numpy as np
 
+        from nnkit.frames.table import take
+
         notes = Notes(self.known.on_unseen)
         frame = self._typed(part, self.known.columns, notes)
         changed = self.transformed(frame, notes)
@@ -230,20 +244,15 @@ class Pipeline:
             notes.refused.setdefault(row, reason)
         truth, targets = self._targets(part, notes, need_target)
         weights = self._weights(part, notes) if need_target and self.known.weight else None
-        keep = np.array([row for row in range(len(part)) if row not in notes.refused], dtype=np.int64)
-        inputs = {
-            name: input_array([changed[column].take(keep) for column in columns])
-            for name, columns in self.known.features.items()
-        }
+        keep = np.delete(np.arange(len(part)), list(notes.refused))
+        features = self.known.features.items()
+        if notes.refused:
+            changed = take(changed, keep)
+            truth, targets, weights = (None if rows is None else rows[keep] for rows in (truth, targets, weights))
+        inputs = {name: input_array([changed[column] for column in columns]) for name, columns in features}
         self.unseen += notes.unseen
-        dataset = Dataset(
-            inputs=inputs,
-            rows=keep + start,
-            truth=None if truth is None else truth[keep],
-            targets=None if targets is None else targets[keep],
-            weights=None if weights is None else weights[keep],
-        )
-        return Chunk(dataset, _rejected(part, notes.refused), _taken(part, keep.tolist()))
+        dataset = Dataset(inputs, keep + start, truth, targets, weights)
+        return Chunk(dataset, _rejected(part, notes.refused), part, keep)
 
     def _typed(self, part: "Raw", kinds: Mapping[str, Kind], notes: Notes) -> "Frame":
         from nnkit.frames.kinds import typed
@@ -283,12 +292,9 @@ def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
     return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
 
 
-def _taken(part: "Raw", rows: list[int]) -> dict[str, list[Any]]:
-    """Return the raw cells of some rows by column."""
-    columns = {name: cells if isinstance(cells, list) else cells.tolist() for name, cells in part.cells.items()}
-    if len(rows) == len(part):
-        return columns
-    return {name: [cells[row] for row in rows] for name, cells in columns.items()}
+def _listed(cells: Any) -> list[Any]:
+    listed: list[Any] = cells if isinstance(cells, list) else cells.tolist()
+    return listed
 
 
 def _rejected(part: "Raw", refused: Mapping[int, str]) -> list[Rejected]:
