@@ -269,10 +269,12 @@ def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
     return outputs[:, 0] if layout.task == "binary" else outputs
 
 
-def _floats(cells: Sequence[str]) -> list[float]:
+def _floats(cells: Sequence[str]) -> "Floats":
     """Read a column of numbers; one that has the digits of float32 numbers has exactly those, not what is nearest."""
     import numpy as np
 
+    wide = np.array(list(map(float, cells)))
     with np.errstate(over="ignore"):
-        short = list(map(np.float32, cells))
-    return list(map(float, short if list(map(str, short)) == list(cells) else cells))
+        short = wide.astype(np.float32)
+    digits = np.array([float(str(number)) for number in short])
+    return short.astype(np.float64) if np.array_equal(digits, wide, equal_nan=True) else wide

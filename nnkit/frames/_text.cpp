@@ -360,31 +360,31 @@ char* put(char* out, std::string_view text) {
     return out + text.size();
 }
 
-// Writes the fewest digits that give the number back, laid out as numpy's str() does.
+// Writes the fewest digits that give the number back, laid out as Python writes a float.
 template <class T> char* put_number(char* out, T value) {
     if (std::isnan(value)) return put(out, "nan");
     if (std::signbit(value)) *out++ = '-';
     value = std::abs(value);
     if (std::isinf(value)) return put(out, "inf");
-    if (value == 0) return put(out, "0.0");
-    char text[kNumberSize];
+    char text[kNumberSize];  // d.ddde+dd
     const char* const stop = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr;
     const char* const mark = static_cast<const char*>(std::memchr(text, 'e', static_cast<size_t>(stop - text)));
-    const double size = static_cast<double>(value);
-    if (size < 1e-4 || size >= 1e16) return put(out, {text, static_cast<size_t>(stop - text)});
+    int exponent = 0;
+    for (const char* p = mark + 2; p < stop; ++p) exponent = exponent * 10 + (*p - '0');
+    if (exponent > (mark[1] == '-' ? 4 : 15)) return put(out, {text, static_cast<size_t>(stop - text)});
     char digits[kNumberSize];
     digits[0] = text[0];
-    int count = 1, exponent = 0;
+    int count = 1;
     for (const char* p = text + 2; p < mark; ++p) digits[count++] = *p;
-    for (const char* p = mark + 2; p < stop; ++p) exponent = exponent * 10 + (*p - '0');
     if (mark[1] == '-') {
-        out = put(out, {"0.0000", static_cast<size_t>(exponent) + 1});
+        out = put(out, {"0.000", static_cast<size_t>(exponent) + 1});
         return put(out, {digits, static_cast<size_t>(count)});
     }
     for (int place = 0; place <= exponent; ++place) *out++ = place < count ? digits[place] : '0';
     *out++ = '.';
     if (count <= exponent + 1) *out++ = '0';
-    return put(out, {digits + exponent + 1, static_cast<size_t>(std::max(0, count - exponent - 1))});
+    for (int place = exponent + 1; place < count; ++place) *out++ = digits[place];
+    return out;
 }
 
 // A float32 has the digits of one, though it comes as a double.

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from nnkit.frames import _text as compiled
+    from nnkit.frames import _text
+
+    compiled = _text
 else:
     try:
         compiled = import_module("nnkit.frames._text")

@@ -77,7 +77,9 @@ def _infer_text(cells: Text, spelling: Spelling) -> Kind:
     return "category" if kind == "boolean" and np.isfinite(np.delete(values, odd)).any() else kind
 
 
-def _plain_numbers(cells: Text, spelling: Spelling, refuse_zeros: bool) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _plain_numbers(
+    cells: Text, spelling: Spelling, refuse_zeros: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return what ``Text.numbers`` does, and look closer at numbers that may stand for a missing one."""
     values, odd = cells.numbers(spelling.decimal, refuse_zeros)
     numeric = [value for word in spelling.missing or () if not math.isnan(value := _number(word, spelling))]

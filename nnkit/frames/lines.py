@@ -122,7 +122,9 @@ class Lines(Iterator[str]):
         except StopIteration:
             return b""
         try:
-            text = self._block.decode(self._encoding) if self._block is not None else "".join(cast(list[str], self._lines))
+            text = (
+                self._block.decode(self._encoding) if self._block is not None else "".join(cast(list[str], self._lines))
+            )
             return (text.removeprefix(BOM) if self.number == 0 else text).encode()
         except (UnicodeError, TypeError):
             return None
@@ -153,7 +155,7 @@ class Lines(Iterator[str]):
 
     def _cut(self, file: BinaryIO) -> Iterator[bytes]:
         """Yield the bytes in blocks of whole lines, what is there at once in one."""
-        data, rest, wanted = b"", b"", BLOCK_BYTES
+        rest, wanted = b"", BLOCK_BYTES
         while True:
             data, fault = _available(file, wanted)
             rest += data
@@ -204,7 +206,9 @@ class Lines(Iterator[str]):
 
     def _undecodable(self, error: UnicodeDecodeError, before: int) -> DataError:
         byte = error.object[error.start]
-        reason = f"the byte 0x{byte:02x} is not {self._encoding} text; set the source's encoding, such as latin-1 or cp1252"
+        reason = (
+            f"the byte 0x{byte:02x} is not {self._encoding} text; set the source's encoding, such as latin-1 or cp1252"
+        )
         return self._error(reason, self.number + before + 1)
 
     def _error(self, reason: str, line: int = 1) -> DataError:
@@ -216,12 +220,11 @@ BOM = "\ufeff"
 
 def _available(file: BinaryIO, wanted: int) -> tuple[bytes, BaseException | None]:
     """Return about as many bytes as are wanted, fewer where they are not there yet; none at the end, or at a fault."""
-    read = getattr(file, "read1", file.read)
     parts: list[bytes] = []
     size = 0
     try:
         while size < wanted and (not parts or _is_ready(file)):
-            part = read(wanted - size)
+            part = cast(io.BufferedReader, file).read1(wanted - size)
             if not part:
                 break
             parts.append(part)

@@ -68,13 +68,18 @@ def read_text(file: BinaryIO, dialect: Dialect, name: str, chunk_rows: int) -> I
     rows = Rows(lines, dialect, name)
     header = header_of(rows, dialect, name)
     some = False
-    while True:
-        chunk = _in_bulk(lines, header, dialect) or _chunk(rows, lines, header, dialect, chunk_rows)
+    fault: DataError | None = None
+    while fault is None:
+        chunk = _in_bulk(lines, header, dialect)
+        if chunk is None:
+            chunk, fault = _chunk(rows, lines, header, dialect, chunk_rows)
         if chunk is None:
             break
         if len(chunk) or chunk.bad:
             some = True
             yield from in_chunks(chunk, chunk_rows)
+    if fault is not None:
+        raise fault
     if not some:
         yield Raw({column: [] for column in header}, [])
 
@@ -134,22 +139,27 @@ def _in_bulk(lines: Lines, header: list[str], dialect: Dialect) -> Raw | None:
     return Raw(dict(zip(header, texts, strict=True)), range(first, first + count))
 
 
-def _chunk(rows: Rows, lines: Lines, header: list[str], dialect: Dialect, count: int) -> Raw | None:
-    """Return the next rows, read one by one up to the end of a block; None at the end of all."""
-    width, found = len(header), Raw({}, starts := [])
+def _chunk(
+    rows: Rows, lines: Lines, header: list[str], dialect: Dialect, count: int
+) -> tuple[Raw | None, DataError | None]:
+    """Return the next rows, read one by one up to the end of a block, and the fault after them; none at the end."""
+    width, starts, bad = len(header), list[int](), list[BadRow]()
     kept: list[list[str]] = []
-    for line, row in rows:
-        if len(row) == width:
-            starts.append(line)
-            kept.append(row)
-        elif row:
-            reason = f"{len(row)} cells, and the header has {width}"
-            found.bad.append(BadRow(line, reason, dialect.delimiter.join(row)))
-        if len(starts) + len(found.bad) == count or lines.is_between_blocks:
-            break
-    else:
-        if not found.bad and not kept:
-            return None
+    fault = None
+    try:
+        for line, row in rows:
+            if len(row) == width:
+                starts.append(line)
+                kept.append(row)
+            elif row:
+                reason = f"{len(row)} cells, and the header has {width}"
+                bad.append(BadRow(line, reason, dialect.delimiter.join(row)))
+            if len(starts) + len(bad) == count or lines.is_between_blocks:
+                break
+        else:
+            if not bad and not kept:
+                return None, None
+    except DataError as error:
+        fault = error
     columns = map(list, zip(*kept, strict=True)) if kept else ([] for _ in header)
-    found.cells = dict(zip(header, columns, strict=True))
-    return found
+    return Raw(dict(zip(header, columns, strict=True)), starts, bad), fault

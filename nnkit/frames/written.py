@@ -14,16 +14,21 @@ Written: TypeAlias = NDArray[np.float64] | Words
 
 
 def texts(column: Written) -> list[str]:
-    """Return a column as text: numbers with the fewest digits that give them back, a float32's where it is one."""
+    """Return a column as text: numbers with the fewest digits that give them back, a float32's where it is one.
+
+    They are laid out as Python writes a float: 0.0001, 1e-05, 1000000.0, 1e+16.
+    """
     if isinstance(column, Words):
         words = column.words
         return [words[code] for code in column.codes.tolist()]
     exact = is_float32(column)
     with np.errstate(over="ignore"):
         short = column.astype(np.float32)
-    if exact.all():
-        return list(map(str, short))
-    return [str(narrow if fits else wide) for narrow, wide, fits in zip(short, column, exact, strict=True)]
+    # numpy finds the digits of a float32; how it lays them out has changed from release to release.
+    return [
+        repr(float(str(narrow)) if fits else wide)
+        for narrow, wide, fits in zip(short, column.tolist(), exact, strict=True)
+    ]
 
 
 def is_float32(values: NDArray[Any]) -> NDArray[np.bool_]:

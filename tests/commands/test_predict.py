@@ -242,6 +242,42 @@ def test_the_run_folder_is_enough(toys: Toys, copy: Path, tmp_path: Path) -> Non
     assert text == run_predict(toys.runs["binary"], toys.data)[0]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_rows_that_come_slowly_are_answered_as_they_come(toys: Toys, tmp_path: Path, suffix: str) -> None:
+    write = write_csv if suffix == "csv" else write_jsonl
+    path = write(tmp_path / f"rows.{suffix}", toys.rows[:4], *([INPUTS] if suffix == "csv" else []))
+    given = path.read_bytes().splitlines(keepends=True)
+    expected = run_predict(toys.runs["binary"], path)[0].splitlines(keepends=True)
+    command = [sys.executable, "-m", "nnkit", "predict", str(toys.runs["binary"]), "-", "--device", "cpu", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdin
+        assert process.stdout
+        if suffix == "csv":  # The header, and the first row with it.
+            process.stdin.write(given.pop(0))
+        found: list[str] = []
+        for line in given:
+            process.stdin.write(line[:5])
+            process.stdin.flush()
+            process.stdin.write(line[5:])
+            process.stdin.flush()
+            while len(found) < len(expected) - len(given) + 1 + given.index(line):
+                found.append(process.stdout.readline().decode())
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert found == expected
+
+
+def test_a_mistake_far_into_the_stream_comes_after_all_rows_before_it(toys: Toys) -> None:
+    data = toys.data.read_bytes()
+    body = data.split(b"\n", 1)[1]
+    many = data + body * 200
+    output = io.StringIO()
+    with pytest.raises(DataError, match=r"standard input:\d+: the byte 0xff"):
+        predict(toys.runs["binary"], io.BytesIO(many + b"\xff\n"), output, device="cpu")
+    assert output.getvalue() == run_predict(toys.runs["binary"], io.BytesIO(many), chunk_rows=501)[0]
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "resolved.yaml", "pipeline.json", "weights.safetensors"])
 def test_a_run_without_a_file_it_needs(copy: Path, toys: Toys, name: str) -> None:
     (copy / name).unlink()

@@ -35,7 +35,7 @@ class JsonLines(FileSource):
 
 
 def _filled(lines: "Lines", count: int) -> list[tuple[int, str]]:
-    """Return the next lines that are not blank, with their numbers, up to the end of a block; none at the end of all."""
+    """Return the next lines that are not blank, with their numbers, up to the end of a block; none at the end."""
     found: list[tuple[int, str]] = []
     for line in lines:
         if line.strip():
