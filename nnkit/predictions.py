@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.frames.cells import Piece, Words
     from nnkit.frames.written import Written
 
     Floats: TypeAlias = NDArray[np.float64]
@@ -61,11 +62,11 @@ def prediction_table(outputs: "Floats", layout: Layout) -> Table:
     return dict(zip(layout.header, map(texts, _columns(outputs, layout)), strict=True))
 
 
-def csv_predictions(outputs: "Floats", layout: Layout) -> str:
-    """Return what ``csv_rows`` makes of the table of ``outputs``, in bulk."""
+def csv_predictions(outputs: "Floats", layout: Layout, before: "Sequence[Piece]" = ()) -> str:
+    """Return what ``csv_rows`` makes of the table of ``outputs``, in bulk; ``before`` are columns to put first."""
     from nnkit.frames.written import written
 
-    columns = [_renamed(column, _csv_cell) for column in _columns(outputs, layout)]
+    columns: list[Written] = [*before, *(_renamed(column, _csv_cell) for column in _columns(outputs, layout))]
     return written(columns, ["", *[","] * (len(columns) - 1), "\n"])
 
 
@@ -78,17 +79,19 @@ def json_predictions(outputs: "Floats", layout: Layout) -> str:
     if not np.isfinite(outputs).all():
         return json_rows(prediction_table(outputs, layout), layout)
     literals = _json_labels(layout.classes) if layout.single else {}
-    columns = [_renamed(column, lambda label: literals.get(label, label)) for column in _columns(outputs, layout)]
+    columns: list[Written] = [
+        _renamed(column, lambda label: literals.get(label, label)) for column in _columns(outputs, layout)
+    ]
     first, *others = (_json_template(layout) % (("\0",) * len(columns))).split("\0")
     return written(columns, ["{" + first, *others[:-1], others[-1] + "}\n"])
 
 
-def _columns(outputs: "Floats", layout: Layout) -> "list[Written]":
+def _columns(outputs: "Floats", layout: Layout) -> "list[Floats | Words]":
     """Return the columns of predictions and probabilities."""
     return [*_target_columns(predicted(outputs, layout.task), layout), *_probabilities(outputs, layout).T]
 
 
-def _target_columns(values: "Truth", layout: Layout) -> "list[Written]":
+def _target_columns(values: "Truth", layout: Layout) -> "list[Floats | Words]":
     """Return a column for each target of class indices, of 0 and 1, or of numbers."""
     from nnkit.frames.cells import Words
 
@@ -99,7 +102,7 @@ def _target_columns(values: "Truth", layout: Layout) -> "list[Written]":
     return list(values.T)
 
 
-def _renamed(column: "Written", name: Callable[[str], str]) -> "Written":
+def _renamed(column: "Floats | Words", name: Callable[[str], str]) -> "Floats | Words":
     """Return a column with its words written in another way."""
     from nnkit.frames.cells import Words
 

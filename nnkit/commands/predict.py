@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.frames.cells import Piece
+
 Format: TypeAlias = Literal["csv", "jsonl"]
 Cells: TypeAlias = Mapping[str, Sequence[Any]]
 """An input's columns, as they were read: text, or values of JSON."""
@@ -129,16 +131,25 @@ class CsvWriter:
             self._kept = list(cells) if self._keep else []
             refuse_doubles(self._kept, self._layout.header)
             self._output.write(csv_line([*self._kept, *self._layout.header]))
-        if not self._keep:
-            self._output.write(csv_predictions(outputs, self._layout))
-            return
         if more := [name for name in cells if name not in self._kept]:
             raise DataError(
                 f"--keep: {more[0]!r} is not in the rows before, and CSV has one header; use --format jsonl"
             )
+        pieces = _pieces([cells.get(name) for name in self._kept])
+        if pieces is not None:
+            self._output.write(csv_predictions(outputs, self._layout, pieces))
+            return
         empty = [""] * len(outputs)
         kept = {f"kept {name}": list(map(cell_text, cells.get(name, empty))) for name in self._kept}
         self._output.write(csv_rows(kept | prediction_table(outputs, self._layout)))
+
+
+def _pieces(columns: "Sequence[Sequence[Any] | None]") -> "list[Piece] | None":
+    """Return columns that are cells of one block each, or None where they are not all so."""
+    from nnkit.frames.cells import Text
+
+    pieces = [column.pieces[0] for column in columns if isinstance(column, Text) and len(column.pieces) == 1]
+    return pieces if len(pieces) == len(columns) else None
 
 
 class JsonWriter:

@@ -1,7 +1,7 @@
 """The pipeline: all that a run knows of its data, and what makes arrays of fresh rows by it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Self
@@ -82,13 +82,17 @@ class Chunk:
     """The places of those that can be used among them."""
 
     @property
-    def raw(self) -> dict[str, list[Any]]:
+    def raw(self) -> dict[str, Sequence[Any]]:
         """The raw cells of the rows that can be used, by column."""
-        columns = {name: _listed(cells) for name, cells in self.part.cells.items()}
+        return {name: self._used(cells) for name, cells in self.part.cells.items()}
+
+    def _used(self, cells: Any) -> Sequence[Any]:
+        from nnkit.frames.cells import Text
+
+        columns: Sequence[Any] = cells if isinstance(cells, Text | list) else cells.tolist()
         if len(self.kept) == len(self.part):
             return columns
-        rows = self.kept.tolist()
-        return {name: [cells[row] for row in rows] for name, cells in columns.items()}
+        return columns.take(self.kept) if isinstance(columns, Text) else [columns[row] for row in self.kept.tolist()]
 
 
 @dataclass
@@ -290,11 +294,6 @@ def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
     import numpy as np
 
     return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
-
-
-def _listed(cells: Any) -> list[Any]:
-    listed: list[Any] = cells if isinstance(cells, list) else cells.tolist()
-    return listed
 
 
 def _rejected(part: "Raw", refused: Mapping[int, str]) -> list[Rejected]:

@@ -394,21 +394,46 @@ char* put_shortest(char* out, double value) {
     return narrow ? put_number(out, static_cast<float>(value)) : put_number(out, value);
 }
 
-// One column of a table to write: numbers, or where there are labels, a code for each row.
+// Writes a text as a cell of CSV: in quotes where it has a delimiter or a quote in it. Cells hold no line ends.
+char* put_csv(char* out, std::string_view text) {
+    if (text.find_first_of(",\"") == std::string_view::npos) return put(out, text);
+    *out++ = '"';
+    for (const char mark : text) {
+        if (mark == '"') *out++ = '"';
+        *out++ = mark;
+    }
+    *out++ = '"';
+    return out;
+}
+
+// One column of a table to write: numbers, or where there are labels, a code for each row; or else cells as CSV.
 struct Written {
     Buffer values;
     std::vector<std::string_view> labels;
+    std::unique_ptr<Cells> cells;
 
+    // The bytes that all rows take at most.
+    size_t size(size_t rows) const {
+        size_t sum = 0;
+        for (size_t row = 0; cells && row < rows; ++row) sum += 2 * (*cells)[static_cast<Py_ssize_t>(row)].size() + 2;
+        return cells ? sum : rows * widest();
+    }
     size_t widest() const {
         size_t most = labels.empty() ? kNumberSize : 0;
         for (const auto label : labels) most = std::max(most, label.size());
         return most;
     }
     char* put_row(char* out, Py_ssize_t row) const {
+        if (cells) return put_csv(out, (*cells)[row]);
         if (labels.empty()) return put_shortest(out, values.as<double>()[row]);
         return put(out, labels[static_cast<size_t>(values.as<int32_t>()[row])]);
     }
     void check(Py_ssize_t expected) const {
+        if (cells) {
+            cells->check(nullptr, 0);
+            if (cells->count() != expected) throw std::invalid_argument("lines: columns that do not fit together");
+            return;
+        }
         if ((labels.empty() ? values.count<double>() : values.count<int32_t>()) != expected)
             throw std::invalid_argument("lines: columns that do not fit together");
         for (Py_ssize_t row = 0; !labels.empty() && row < expected; ++row) {
@@ -432,6 +457,11 @@ bool views(PyObject* list, std::vector<std::string_view>& found) {
 
 bool read_column(PyObject* item, Written& column) {
     PyObject* labels = nullptr;
+    if (PyTuple_Size(item) == 3) {
+        column.cells = std::make_unique<Cells>();
+        Cells& cells = *column.cells;
+        return PyArg_ParseTuple(item, "y*y*y*", &cells.data.view, &cells.starts.view, &cells.ends.view) != 0;
+    }
     if (!PyArg_ParseTuple(item, "y*O!", &column.values.view, &PyList_Type, &labels)) return false;
     return views(labels, column.labels);
 }
@@ -446,15 +476,15 @@ PyObject* lines(PyObject*, PyObject* args) {
         const size_t count = static_cast<size_t>(PyList_Size(columns));
         if (pieces.size() != count + 1 || rows < 0) throw std::invalid_argument("lines: expected a piece around each cell");
         std::vector<std::unique_ptr<Written>> written;
-        size_t widest = 0;
+        size_t size = 0;
         for (size_t index = 0; index < count; ++index) {
             written.push_back(std::make_unique<Written>());
             if (!read_column(PyList_GetItem(columns, static_cast<Py_ssize_t>(index)), *written.back())) return nullptr;
             written.back()->check(rows);
-            widest += written.back()->widest();
+            size += written.back()->size(static_cast<size_t>(rows));
         }
-        for (const auto piece : pieces) widest += piece.size();
-        const std::unique_ptr<char[]> text(new char[widest * static_cast<size_t>(rows) + 1]);
+        for (const auto piece : pieces) size += piece.size() * static_cast<size_t>(rows);
+        const std::unique_ptr<char[]> text(new char[size + 1]);
         char* out = text.get();
         {
             const NoGil released;

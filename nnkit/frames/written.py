@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.frames import cells
-from nnkit.frames.cells import Words
+from nnkit.frames.cells import Offsets, Piece, Words
 
-Written: TypeAlias = NDArray[np.float64] | Words
-"""A column to write: numbers [n], or texts [n] none of which is missing."""
+Written: TypeAlias = NDArray[np.float64] | Words | Piece
+"""A column to write: numbers [n]; texts [n], none of which is missing; or cells of a file, as cells of CSV."""
 
 
-def texts(column: Written) -> list[str]:
+def texts(column: NDArray[np.float64] | Words) -> list[str]:
     """Return a column as text: numbers with the fewest digits that give them back, a float32's where it is one.
 
     They are laid out as Python writes a float: 0.0001, 1e-05, 1000000.0, 1e+16.
@@ -41,17 +41,20 @@ def is_float32(values: NDArray[Any]) -> NDArray[np.bool_]:
 def written(columns: Sequence[Written], between: Sequence[str]) -> str:
     """Return a table as text: in each row a text of ``between`` before each cell, and the last one at the end."""
     if cells.compiled is None:
-        return _row_by_row(columns, between)
+        # Without the compiled part, there are no pieces.
+        return _row_by_row([column for column in columns if not isinstance(column, Piece)], between)
     fixed = [text.encode() for text in between]
     return cells.compiled.lines(len(columns[0]), fixed, list(map(_plain, columns)))
 
 
-def _plain(column: Written) -> tuple[NDArray[Any], list[bytes]]:
+def _plain(column: Written) -> tuple[NDArray[Any], list[bytes]] | tuple[bytes | bytearray, Offsets, Offsets]:
+    if isinstance(column, Piece):
+        return column.data, column.starts, column.ends
     if isinstance(column, Words):
         return np.ascontiguousarray(column.codes), [word.encode() for word in column.words]
     return np.ascontiguousarray(column, dtype=np.float64), []
 
 
-def _row_by_row(columns: Sequence[Written], between: Sequence[str]) -> str:
+def _row_by_row(columns: Sequence[NDArray[np.float64] | Words], between: Sequence[str]) -> str:
     template = "%s".join(text.replace("%", "%%") for text in between)
     return "".join(template % row for row in zip(*map(texts, columns), strict=True))
