@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Format: TypeAlias = Literal["csv", "jsonl"]
 Cells: TypeAlias = Mapping[str, Sequence[Any]]
 """An input's columns, as they were read: text, or values of JSON."""
-CHUNK_ROWS = 8192
+CHUNK_ROWS = 16384
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ class Pipeline:
         *,
         format: str | None = None,  # noqa: A002 - the word of the command line
         columns: list[str] | None = None,
-        chunk_rows: int = 8192,
+        chunk_rows: int = 16384,
         need_target: bool = False,
     ) -> Iterator[Chunk]:
         """Yield fresh rows in chunks of at most ``chunk_rows``, one chunk at least, in constant memory.

@@ -174,7 +174,7 @@ def split(data: bytes, delimiter: str, quote: str | None, width: int) -> list[Pi
     if max(map(ord, (delimiter, quote or "\0"))) > 127 or len(data) > 2**31 - 1:
         return None
     block = bytearray(data) if quote is not None and quote.encode() in data else data  # Unescaping is done in place.
-    capacity = data.count(b"\n") + 1
+    capacity = int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))) + 1
     starts, ends = np.empty((width, capacity), dtype=np.int32), np.empty((width, capacity), dtype=np.int32)
     rows = compiled.split(block, ord(delimiter), -1 if quote is None else ord(quote), width, starts, ends)
     if rows < 0:
