@@ -168,7 +168,7 @@ def predict(
     rejects: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write rows that cannot be read there, and go on.")
     ] = None,
-    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows in memory at once.")] = 8192,
+    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows that go through the network at once, at most.")] = 16384,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:

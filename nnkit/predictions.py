@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.frames.cells import Piece, Words
+    from nnkit.frames.written import Written
+
     Floats: TypeAlias = NDArray[np.float64]
     Truth: TypeAlias = NDArray[np.generic]
 
+FLAGS = ("0", "1")
 Table: TypeAlias = dict[str, list[str]]
 """A table as text: a list of as many cells for each column."""
 
@@ -53,49 +57,75 @@ class Layout:
 
 def prediction_table(outputs: "Floats", layout: Layout) -> Table:
     """Return predictions and probabilities of ``outputs`` (an array of ``nnkit.tasks``) as text."""
-    decided = _target_cells(predicted(outputs, layout.task), layout)
-    cells = [*decided, *map(texts, _probabilities(outputs, layout).T)]
-    return dict(zip(layout.header, cells, strict=True))
+    from nnkit.frames.written import texts
+
+    return dict(zip(layout.header, map(texts, _columns(outputs, layout)), strict=True))
 
 
-def _target_cells(values: "Truth", layout: Layout) -> list[list[str]]:
-    """Return a list of cells for each target of class indices, of 0 and 1, or of numbers."""
+def csv_predictions(outputs: "Floats", layout: Layout, before: "Sequence[Piece]" = ()) -> str:
+    """Return what ``csv_rows`` makes of the table of ``outputs``, in bulk; ``before`` are columns to put first."""
+    from nnkit.frames.written import written
+
+    columns: list[Written] = [*before, *(_renamed(column, _csv_cell) for column in _columns(outputs, layout))]
+    return written(columns, ["", *[","] * (len(columns) - 1), "\n"])
+
+
+def json_predictions(outputs: "Floats", layout: Layout) -> str:
+    """Return what ``json_rows`` makes of the table of ``outputs``, in bulk."""
+    import numpy as np
+
+    from nnkit.frames.written import written
+
+    if not np.isfinite(outputs).all():
+        return json_rows(prediction_table(outputs, layout), layout)
+    literals = _json_labels(layout.classes) if layout.single else {}
+    columns: list[Written] = [
+        _renamed(column, lambda label: literals.get(label, label)) for column in _columns(outputs, layout)
+    ]
+    first, *others = (_json_template(layout) % (("\0",) * len(columns))).split("\0")
+    return written(columns, ["{" + first, *others[:-1], others[-1] + "}\n"])
+
+
+def _columns(outputs: "Floats", layout: Layout) -> "list[Floats | Words]":
+    """Return the columns of predictions and probabilities."""
+    return [*_target_columns(predicted(outputs, layout.task), layout), *_probabilities(outputs, layout).T]
+
+
+def _target_columns(values: "Truth", layout: Layout) -> "list[Floats | Words]":
+    """Return a column for each target of class indices, of 0 and 1, or of numbers."""
+    from nnkit.frames.cells import Words
+
     if layout.task in ("binary", "multiclass"):
-        return [[layout.classes[index] for index in values.tolist()]]
+        return [Words(values.astype("int32"), layout.classes)]
     if layout.task == "multilabel":
-        return [list(map(str, column)) for column in values.T.tolist()]
-    return list(map(texts, values.T))
+        return [Words(column.astype("int32"), FLAGS) for column in values.T]
+    return list(values.T)
+
+
+def _renamed(column: "Floats | Words", name: Callable[[str], str]) -> "Floats | Words":
+    """Return a column with its words written in another way."""
+    from nnkit.frames.cells import Words
+
+    return Words(column.codes, list(map(name, column.words))) if isinstance(column, Words) else column
+
+
+def _csv_cell(text: str) -> str:
+    """Write a text as it stands in a line of CSV, beside others."""
+    return csv_line([text, ""])[: -len(",\n")]
 
 
 def _probabilities(outputs: "Floats", layout: Layout) -> "Floats":
     import numpy as np
 
+    from nnkit.frames.written import is_float32
+
     if layout.task == "regression":
         return np.empty((len(outputs), 0))
     if layout.task != "binary":
         return outputs
-    others = np.where(_is_float32(outputs), (1 - outputs).astype(np.float32), 1 - outputs)
-    return np.column_stack((others, outputs))
-
-
-def _is_float32(values: "NDArray[Any]") -> "NDArray[np.bool_]":
-    import numpy as np
-
-    with np.errstate(over="ignore"):
-        exact: NDArray[np.bool_] = values.astype(np.float32) == values
-    return exact
-
-
-def texts(values: "NDArray[Any]") -> list[str]:
-    """Write numbers [n] with the fewest digits that give them back: a float32's, where the number is one."""
-    import numpy as np
-
-    exact = _is_float32(values)
-    if exact.all():
-        return list(map(str, values.astype(np.float32)))
-    with np.errstate(over="ignore"):
-        short = values.astype(np.float32)
-    return [str(narrow if fits else wide) for narrow, wide, fits in zip(short, values, exact, strict=True)]
+    others = 1 - outputs
+    others = np.where(is_float32(outputs), others.astype(np.float32), others)
+    return np.stack((others, outputs)).T
 
 
 def csv_line(names: Iterable[str]) -> str:
@@ -197,8 +227,10 @@ def predictions_csv(predictions: Predictions, layout: Layout) -> str:
 
 
 def _truth_cells(truth: "Truth", layout: Layout) -> list[list[str]]:
+    from nnkit.frames.written import texts
+
     if layout.task != "regression":
-        return _target_cells(truth, layout)
+        return list(map(texts, _target_columns(truth, layout)))
     return [list(map(str, column)) for column in truth.T.tolist()]
 
 
@@ -240,10 +272,12 @@ def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
     return outputs[:, 0] if layout.task == "binary" else outputs
 
 
-def _floats(cells: Sequence[str]) -> list[float]:
+def _floats(cells: Sequence[str]) -> "Floats":
     """Read a column of numbers; one that has the digits of float32 numbers has exactly those, not what is nearest."""
     import numpy as np
 
+    wide = np.array(list(map(float, cells)))
     with np.errstate(over="ignore"):
-        short = list(map(np.float32, cells))
-    return list(map(float, short if list(map(str, short)) == list(cells) else cells))
+        short = wide.astype(np.float32)
+    digits = np.array([float(str(number)) for number in short])
+    return short.astype(np.float64) if np.array_equal(digits, wide, equal_nan=True) else wide

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnkit.errors import RunError
+from nnkit.frames.written import texts
 from nnkit.predictions import (
     Layout,
     Predictions,
@@ -17,7 +18,6 @@ from nnkit.predictions import (
     prediction_table,
     predictions_csv,
     read_predictions,
-    texts,
 )
 
 BINARY = Layout("binary", ["stays", "leaves"], ["Exited"])

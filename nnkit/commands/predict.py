@@ -7,21 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias
 
 from nnkit.commands.rejects import rejects_to
+from nnkit.commands.worker import Worker
 from nnkit.data.fresh import format_of, sniff
-from nnkit.data.pipeline import Pipeline
+from nnkit.data.pipeline import Chunk, Pipeline
 from nnkit.errors import DataError, UsageError
 from nnkit.inference import Predictor
-from nnkit.predictions import Layout, csv_line, csv_rows, json_members, json_rows, prediction_table
+from nnkit.predictions import (
+    Layout,
+    csv_line,
+    csv_predictions,
+    csv_rows,
+    json_members,
+    json_predictions,
+    json_rows,
+    prediction_table,
+)
 from nnkit.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.frames.cells import Piece
+
 Format: TypeAlias = Literal["csv", "jsonl"]
 Cells: TypeAlias = Mapping[str, Sequence[Any]]
 """An input's columns, as they were read: text, or values of JSON."""
-CHUNK_ROWS = 8192
+CHUNK_ROWS = 16384
 
 
 @dataclass(frozen=True)
@@ -64,10 +76,16 @@ def predict(
         source.origin, format=source.format, columns=list(columns) if columns else None, chunk_rows=chunk_rows
     )
     rows = rejected = 0
-    with rejects_to(rejects, source.name) as refuse:
+
+    def write(given: tuple[Chunk, int]) -> None:
+        chunk, start = given
+        writer.write(predictor.outputs(chunk.dataset, start), chunk.raw if keep else {})
+        output.flush()
+
+    with rejects_to(rejects, source.name) as refuse, Worker(write) as worker:
         for chunk in stream:
             refuse(chunk.rejected)
-            writer.write(predictor.outputs(chunk.dataset, rows), chunk.raw)
+            worker.give((chunk, rows))
             rows += len(chunk.dataset)
             rejected += len(chunk.rejected)
     return PredictSummary(rows, rejected, dict(pipeline.unseen))
@@ -87,7 +105,7 @@ def _origin(data: Path | BinaryIO | None, pipeline: Pipeline) -> _Origin:
         return _Origin(None, pipeline.known.source.title, pipeline.known.source.type_name)
     if isinstance(data, Path):
         return _Origin(data, str(data), format_of(data))
-    from nnkit.frames.text import unpacked
+    from nnkit.frames.lines import unpacked
 
     file = unpacked(data)
     return _Origin(file, "standard input", sniff(file))
@@ -113,13 +131,25 @@ class CsvWriter:
             self._kept = list(cells) if self._keep else []
             refuse_doubles(self._kept, self._layout.header)
             self._output.write(csv_line([*self._kept, *self._layout.header]))
-        if self._keep and (more := [name for name in cells if name not in self._kept]):
+        if more := [name for name in cells if name not in self._kept]:
             raise DataError(
                 f"--keep: {more[0]!r} is not in the rows before, and CSV has one header; use --format jsonl"
             )
+        pieces = _pieces([cells.get(name) for name in self._kept])
+        if pieces is not None:
+            self._output.write(csv_predictions(outputs, self._layout, pieces))
+            return
         empty = [""] * len(outputs)
         kept = {f"kept {name}": list(map(cell_text, cells.get(name, empty))) for name in self._kept}
         self._output.write(csv_rows(kept | prediction_table(outputs, self._layout)))
+
+
+def _pieces(columns: "Sequence[Sequence[Any] | None]") -> "list[Piece] | None":
+    """Return columns that are cells of one block each, or None where they are not all so."""
+    from nnkit.frames.cells import Text
+
+    pieces = [column.pieces[0] for column in columns if isinstance(column, Text) and len(column.pieces) == 1]
+    return pieces if len(pieces) == len(columns) else None
 
 
 class JsonWriter:
@@ -132,10 +162,11 @@ class JsonWriter:
 
     def write(self, outputs: "NDArray[np.float64]", cells: Cells) -> None:
         """Write an object for each of ``outputs``; ``cells`` are the input's columns."""
-        if self._keep:
-            refuse_doubles(cells, ["prediction", "probabilities"])
-        table = prediction_table(outputs, self._layout)
-        self._output.write(json_rows(table, self._layout, json_members(cells) if self._keep else None))
+        if not self._keep:
+            self._output.write(json_predictions(outputs, self._layout))
+            return
+        refuse_doubles(cells, ["prediction", "probabilities"])
+        self._output.write(json_rows(prediction_table(outputs, self._layout), self._layout, json_members(cells)))
 
 
 def refuse_doubles(kept: Iterable[str], written: Sequence[str]) -> None:

@@ -35,7 +35,7 @@ def open_source(
         if columns is None:
             return source.chunks(chunk_rows), str(origin)
         return _named(source, origin, columns, chunk_rows), str(origin)
-    from nnkit.frames.text import unpacked
+    from nnkit.frames.lines import unpacked
 
     file = unpacked(origin)
     source = _source(known, format_name or sniff(file), Path("-"))
@@ -54,7 +54,7 @@ def _check_columns(columns: list[str] | None, format_name: str) -> None:
 
 
 def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) -> "Iterator[Raw]":
-    from nnkit.frames.text import open_plain
+    from nnkit.frames.lines import open_plain
 
     with open_plain(origin) as file:
         yield from source.chunks_of(file, str(origin), chunk_rows, columns)
@@ -62,7 +62,7 @@ def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) ->
 
 def format_of(path: Path) -> str:
     """Return the source type that a file's name or first character means."""
-    from nnkit.frames.text import open_plain, unpacked
+    from nnkit.frames.lines import open_plain, unpacked
 
     suffixes = [suffix for suffix in path.suffixes if suffix in SUFFIXES]
     if suffixes:
@@ -73,7 +73,7 @@ def format_of(path: Path) -> str:
 
 def sniff(file: object, name: str = "standard input") -> str:
     """Return jsonl where the first character that is not blank is a brace, else csv; raises ``DataError``."""
-    from nnkit.frames.text import reading
+    from nnkit.frames.lines import reading
 
     with reading(name):
         start: bytes = file.peek(4096) if hasattr(file, "peek") else b""

@@ -1,7 +1,7 @@
 """The pipeline: all that a run knows of its data, and what makes arrays of fresh rows by it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Self
@@ -72,11 +72,27 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some fresh rows: those that can be used, those that cannot, and the raw cells of the former by column."""
+    """Some fresh rows: those that can be used, and those that cannot."""
 
     dataset: Dataset
     rejected: list[Rejected]
-    raw: dict[str, list[Any]]
+    part: "Raw"
+    """All rows as they were read."""
+    kept: "NDArray[np.int64]"
+    """The places of those that can be used among them."""
+
+    @property
+    def raw(self) -> dict[str, Sequence[Any]]:
+        """The raw cells of the rows that can be used, by column."""
+        return {name: self._used(cells) for name, cells in self.part.cells.items()}
+
+    def _used(self, cells: Any) -> Sequence[Any]:
+        from nnkit.frames.cells import Text
+
+        columns: Sequence[Any] = cells if isinstance(cells, Text | list) else cells.tolist()
+        if len(self.kept) == len(self.part):
+            return columns
+        return columns.take(self.kept) if isinstance(columns, Text) else [columns[row] for row in self.kept.tolist()]
 
 
 @dataclass
@@ -185,7 +201,7 @@ class Pipeline:
         *,
         format: str | None = None,  # noqa: A002 - the word of the command line
         columns: list[str] | None = None,
-        chunk_rows: int = 8192,
+        chunk_rows: int = 16384,
         need_target: bool = False,
     ) -> Iterator[Chunk]:
         """Yield fresh rows in chunks of at most ``chunk_rows``, one chunk at least, in constant memory.
@@ -223,6 +239,8 @@ class Pipeline:
     def _chunk(self, part: "Raw", start: int, need_target: bool) -> Chunk:
         import numpy as np
 
+        from nnkit.frames.table import take
+
         notes = Notes(self.known.on_unseen)
         frame = self._typed(part, self.known.columns, notes)
         changed = self.transformed(frame, notes)
@@ -230,20 +248,15 @@ class Pipeline:
             notes.refused.setdefault(row, reason)
         truth, targets = self._targets(part, notes, need_target)
         weights = self._weights(part, notes) if need_target and self.known.weight else None
-        keep = np.array([row for row in range(len(part)) if row not in notes.refused], dtype=np.int64)
-        inputs = {
-            name: input_array([changed[column].take(keep) for column in columns])
-            for name, columns in self.known.features.items()
-        }
+        keep = np.delete(np.arange(len(part)), list(notes.refused))
+        features = self.known.features.items()
+        if notes.refused:
+            changed = take(changed, keep)
+            truth, targets, weights = (None if rows is None else rows[keep] for rows in (truth, targets, weights))
+        inputs = {name: input_array([changed[column] for column in columns]) for name, columns in features}
         self.unseen += notes.unseen
-        dataset = Dataset(
-            inputs=inputs,
-            rows=keep + start,
-            truth=None if truth is None else truth[keep],
-            targets=None if targets is None else targets[keep],
-            weights=None if weights is None else weights[keep],
-        )
-        return Chunk(dataset, _rejected(part, notes.refused), _taken(part, keep.tolist()))
+        dataset = Dataset(inputs, keep + start, truth, targets, weights)
+        return Chunk(dataset, _rejected(part, notes.refused), part, keep)
 
     def _typed(self, part: "Raw", kinds: Mapping[str, Kind], notes: Notes) -> "Frame":
         from nnkit.frames.kinds import typed
@@ -281,14 +294,6 @@ def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
     import numpy as np
 
     return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
-
-
-def _taken(part: "Raw", rows: list[int]) -> dict[str, list[Any]]:
-    """Return the raw cells of some rows by column."""
-    columns = {name: cells if isinstance(cells, list) else cells.tolist() for name, cells in part.cells.items()}
-    if len(rows) == len(part):
-        return columns
-    return {name: [cells[row] for row in rows] for name, cells in columns.items()}
 
 
 def _rejected(part: "Raw", refused: Mapping[int, str]) -> list[Rejected]:

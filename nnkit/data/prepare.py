@@ -22,7 +22,7 @@ from nnkit.data.spec import Data
 from nnkit.data.split import Divider
 from nnkit.data.target import CLASSIFY, TargetState, encode, learn, missing
 from nnkit.data.transforms.base import Notes
-from nnkit.data.transforms.encode import texts
+from nnkit.data.transforms.encode import labels
 from nnkit.errors import DataError, Path, Problem, SpecError
 from nnkit.tasks import Task
 
@@ -53,7 +53,7 @@ class Table:
     """The typed columns of one source, and the lines of its rows."""
 
     frame: "Frame"
-    lines: list[int]
+    lines: Sequence[int]
     title: str
 
 
@@ -121,11 +121,11 @@ class _Preparation:
     def divider(self) -> Divider:
         """Return what divides the main source's rows."""
         data, frame = self.data, self.main.frame
-        labels = None
+        classes = None
         if data.split.stratify:
             if len(data.targets) > 1:
                 raise SpecError([Problem(("data", "split", "stratify"), "needs one target column, found several")])
-            labels = texts(frame[data.targets[0]])
+            classes = labels(frame[data.targets[0]]).tolist()
         keys = None
         if data.split.uses:
             name = data.split.uses[0]
@@ -136,7 +136,7 @@ class _Preparation:
                 from nnkit.frames.times import times
 
                 keys = times(keys, f"{self.main.title}: {name}")
-        return Divider(data.split, len(self.main.lines), self.seed, labels, keys)
+        return Divider(data.split, len(self.main.lines), self.seed, classes, keys)
 
     def prepared(self, parts: "dict[str, NDArray[np.int64]]") -> Prepared:
         """Fit the transforms on the training rows and apply them to all."""

@@ -85,7 +85,9 @@ class Divider:
     ``labels`` [n] are the target's classes (for stratify), ``keys`` [n] the cells of the split's column.
     """
 
-    def __init__(self, split: Split, rows: int, seed: int, labels: "NDArray[Any] | None", keys: "list[Any] | None"):
+    def __init__(
+        self, split: Split, rows: int, seed: int, labels: "NDArray[Any] | list[Any] | None", keys: "list[Any] | None"
+    ):
         self._split = split
         self._rows = rows
         self._labels = labels if split.stratify else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
-from nnkit.data.transforms.encode import texts
+from nnkit.data.transforms.encode import labels
 from nnkit.errors import DataError, Problem, SpecError
 from nnkit.tasks import Task
 
@@ -76,9 +76,11 @@ def learn(
 
 def missing(columns: "Sequence[Column]") -> dict[int, str]:
     """Return the rows that lack a target; raises ``DataError`` where all of them do."""
+    import numpy as np
+
     found: dict[int, str] = {}
     for column in columns:
-        rows = [row for row, cell in enumerate(column.values.tolist()) if cell is None or cell != cell]
+        rows = np.flatnonzero(column.gaps).tolist()
         if len(rows) == len(column.values):
             raise DataError(f"the target {column.source} is missing in all rows")
         found |= dict.fromkeys(rows, f"the target {column.source} is missing")
@@ -100,25 +102,25 @@ def _check_options(task: Task, names: Sequence[str], positive: str | None, trans
 def _classes(column: "Column", task: Task, positive: str | None) -> list[str]:
     from nnkit.frames.kinds import in_order
 
-    labels = in_order({text for text in texts(column) if text is not None})
-    listed = ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")
-    if len(labels) == 1:
-        raise DataError(f"the target {column.source} has one class only, {labels[0]}: there is nothing to tell apart")
-    if task == "binary" and len(labels) > 2:
+    found = in_order(labels(column).used())
+    listed = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
+    if len(found) == 1:
+        raise DataError(f"the target {column.source} has one class only, {found[0]}: there is nothing to tell apart")
+    if task == "binary" and len(found) > 2:
         raise DataError(
-            f"the target {column.source} has {len(labels)} classes ({listed}) and the loss is for two; "
+            f"the target {column.source} has {len(found)} classes ({listed}) and the loss is for two; "
             "use categorical_cross_entropy with softmax, or mean_squared_error for numbers"
         )
     if positive is None:
-        return labels
-    if positive not in labels or len(labels) != 2:
+        return found
+    if positive not in found or len(found) != 2:
         message = f"expected one of two classes; the target has {listed}, found {positive!r}"
         raise SpecError([Problem(("data", "positive"), message)])
-    return [label for label in labels if label != positive] + [positive]
+    return [label for label in found if label != positive] + [positive]
 
 
 def _check_flags(column: "Column") -> None:
-    strange = sorted({str(text) for text in texts(column) if text is not None} - {"0", "1"})
+    strange = sorted({*labels(column).used()} - {"0", "1"})
     if strange:
         raise DataError(f"the target {column.source} must be 0 or 1 in each row; it also has {', '.join(strange[:5])}")
 
@@ -195,11 +197,12 @@ def _encode_classes(column: "Column", classes: Sequence[str]) -> Encoded:
 
     from nnkit.frames.scaling import codes
 
-    cells = texts(column)
+    cells = labels(column)
     found = codes(cells, classes)
     bad = dict.fromkeys(np.flatnonzero(found == -2).tolist(), f"the target {column.source} is missing")
-    for row in np.flatnonzero(found == -1).tolist():
-        bad[row] = f"the target {column.source} is {cells[row]!r:.60}; the model's classes are {', '.join(classes[:8])}"
+    unknown = np.flatnonzero(found == -1)
+    for row, cell in zip(unknown.tolist(), cells[unknown].tolist(), strict=True):
+        bad[row] = f"the target {column.source} is {cell!r:.60}; the model's classes are {', '.join(classes[:8])}"
     truth = np.maximum(found, 0)
     return Encoded(truth, truth, bad)
 

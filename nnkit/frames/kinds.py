@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.frames.cells import Text, Words
 from nnkit.frames.table import Cells
 
 Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array"]
@@ -49,7 +50,7 @@ class Spelling:
 class Typed:
     """The values of a column (as in ``nnkit.frames.table.Column``) and the numbers of the rows that have none."""
 
-    values: NDArray[Any]
+    values: Any
     bad: dict[int, str]
     """What is wrong with the cells that are not of the kind, by row."""
 
@@ -61,10 +62,30 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
     """
     if isinstance(cells, np.ndarray):
         return "array" if cells.ndim > 1 else "number"
+    if isinstance(cells, Text):
+        return _infer_text(cells, spelling)
     present = [cell for cell in cells if not _is_missing(cell, spelling.missing_numbers)]
     if present and all(_flag(cell) is not None for cell in present):
         return "boolean"
     return "number" if _all_numbers(present, spelling) else "category"
+
+
+def _infer_text(cells: Text, spelling: Spelling) -> Kind:
+    """Return the kind by the distinct cells that are not plainly numbers, and by whether some are."""
+    values, odd = _plain_numbers(cells, spelling, refuse_zeros=True)
+    kind = infer(cells.take(odd).words().words, spelling)
+    return "category" if kind == "boolean" and np.isfinite(np.delete(values, odd)).any() else kind
+
+
+def _plain_numbers(
+    cells: Text, spelling: Spelling, refuse_zeros: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return what ``Text.numbers`` does, and look closer at numbers that may stand for a missing one."""
+    values, odd = cells.numbers(spelling.decimal, refuse_zeros)
+    numeric = [value for word in spelling.missing or () if not math.isnan(value := _number(word, spelling))]
+    if numeric:
+        odd = np.union1d(odd, np.flatnonzero(np.isin(values, numeric)))
+    return values, odd
 
 
 def _is_missing(cell: object, words: Collection[str]) -> bool:
@@ -115,7 +136,29 @@ def typed(cells: Cells, kind: Kind, spelling: Spelling) -> Typed:
     """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one."""
     if isinstance(cells, np.ndarray):
         return _from_array(cells, kind, spelling)
+    if isinstance(cells, Text):
+        return _numbers_of_text(cells, spelling) if kind == "number" else _by_word(cells.words(), kind, spelling)
     return _KINDS[kind](cells, spelling)
+
+
+def _numbers_of_text(cells: Text, spelling: Spelling) -> Typed:
+    values, odd = _plain_numbers(cells, spelling, refuse_zeros=False)
+    if not len(odd):
+        return Typed(values, {})
+    closer = _by_word(cells.take(odd).words(), "number", spelling)
+    values[odd] = closer.values
+    return Typed(values, {int(odd[row]): reason for row, reason in closer.bad.items()})
+
+
+def _by_word(cells: Words, kind: Kind, spelling: Spelling) -> Typed:
+    """Return the values of cells of text, each distinct one looked at once."""
+    distinct = _KINDS[kind](cells.words, spelling)
+    texts = isinstance(distinct.values, Words)
+    values = cells.mapped(distinct.values.tolist()) if texts else distinct.values[cells.codes]
+    if not distinct.bad:
+        return Typed(values, {})
+    rows = np.flatnonzero(np.isin(cells.codes, list(distinct.bad))).tolist()
+    return Typed(values, {row: distinct.bad[int(cells.codes[row])] for row in rows})
 
 
 def _from_array(cells: NDArray[Any], kind: Kind, spelling: Spelling) -> Typed:
@@ -210,7 +253,7 @@ def _booleans(cells: Sequence[Any], spelling: Spelling) -> Typed:
 def _texts(cells: Sequence[Any], spelling: Spelling) -> Typed:
     missing = spelling.missing_text
     if _all_text(cells):
-        return Typed(_objects([None if cell in missing else cell for cell in cells]), {})
+        return Typed(Words.of([None if cell in missing else cell for cell in cells]), {})
     bad: dict[int, str] = {}
     texts: list[str | None] = []
     for row, cell in enumerate(cells):
@@ -218,16 +261,13 @@ def _texts(cells: Sequence[Any], spelling: Spelling) -> Typed:
         if text is None and not _is_missing(cell, missing):
             bad[row] = f"{_shown(cell)} is neither text nor a number"
         texts.append(None if text is None or text in missing else text)
-    return Typed(_objects(texts), bad)
+    return Typed(Words.of(texts), bad)
 
 
 def _codes(cells: Sequence[Any], spelling: Spelling) -> Typed:
     texts = _texts(cells, spelling)
-    names: dict[str | None, str | None] = {text: text for text in set(texts.values.tolist())}
-    for text in filter(None, names):
-        if _is_number(text, spelling):
-            names[text] = label(_number(text, spelling))
-    return Typed(_objects([names[text] for text in texts.values]), texts.bad)
+    words = [label(_number(word, spelling)) if _is_number(word, spelling) else word for word in texts.values.words]
+    return Typed(texts.values.mapped(words), texts.bad)
 
 
 def _no_arrays(cells: Sequence[Any], spelling: Spelling) -> Typed:
@@ -241,12 +281,6 @@ _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "code": _codes,
     "array": _no_arrays,
 }
-
-
-def _objects(values: Sequence[str | None]) -> NDArray[Any]:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
 
 
 def as_text(cell: object) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.frames.cells import Words
+
 Floats = NDArray[np.floating[Any]]
 
 
@@ -34,11 +36,10 @@ def robust(values: Floats, low: float, high: float) -> tuple[float, float]:
     return float(np.nanmedian(values)), float(top - bottom) if top > bottom else 1.0
 
 
-def codes(values: NDArray[Any], categories: Sequence[str]) -> NDArray[np.int64]:
+def codes(texts: Words, categories: Sequence[str]) -> NDArray[np.int64]:
     """Return the place of each text in ``categories``; -1 for one that is not there, -2 for a missing one."""
-    index: dict[str | None, int] = {category: number for number, category in enumerate(categories)}
-    index[None] = -2
-    return np.fromiter((index.get(value, -1) for value in values), np.int64, len(values))
+    index = {category: number for number, category in enumerate(categories)}
+    return np.array([*(index.get(word, -1) for word in texts.words), -2], dtype=np.int64)[texts.codes]
 
 
 def bucket(text: str, buckets: int) -> int:

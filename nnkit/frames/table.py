@@ -1,14 +1,16 @@
 """Tables: raw cells as a file has them, and typed columns."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.frames.cells import Text, Words
+
 Cells: TypeAlias = Any
-"""Raw cells of a column: a list of text or JSON values, or an array [n, ...] that has a type already."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, or an array [n, ...] that has a type already."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Raw:
     """Some rows of a source: raw cells by column, the line of each row, and the rows that could not be read."""
 
     cells: dict[str, Cells]
-    lines: list[int]
+    lines: Sequence[int]
     bad: list[BadRow] = field(default_factory=list)
     complete: bool = True
     """Whether these are all columns of the source; in JSON Lines a later row may have more."""
@@ -36,16 +38,24 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column: float64 [n] with NaN where missing, object [n] of text with None, or an array [n, ...]."""
+    """A typed column: float64 [n] with NaN where missing, ``Words`` [n], or an array [n, ...]."""
 
-    values: NDArray[Any]
+    values: Any
     source: str
     """The column of the source that the values come from."""
 
     @property
     def is_text(self) -> bool:
         """Whether the cells are text."""
-        return self.values.dtype == object
+        return isinstance(self.values, Words)
+
+    @property
+    def gaps(self) -> NDArray[np.bool_]:
+        """Which cells are missing; an array is if any of its numbers is."""
+        if isinstance(self.values, Words):
+            return self.values.codes < 0
+        missing: NDArray[np.bool_] = np.isnan(self.values).reshape(len(self.values), -1).any(axis=1)
+        return missing
 
     def take(self, rows: NDArray[np.int64]) -> "Column":
         """Return some rows, in the order of ``rows``."""
@@ -63,14 +73,13 @@ def take(frame: Mapping[str, Column], rows: NDArray[np.int64]) -> Frame:
 
 def join(parts: Iterable[Raw]) -> Raw:
     """Put the parts of a source together."""
-    whole, pieces = Raw({}, []), []
-    for part in parts:
-        pieces.append(part)
-        whole.lines += part.lines
-        whole.bad += part.bad
+    pieces = list(parts)
     names = dict.fromkeys(name for piece in pieces for name in piece.cells)
-    whole.cells = {name: _concatenate([_cells(piece, name) for piece in pieces]) for name in names}
-    return whole
+    return Raw(
+        {name: _concatenate([_cells(piece, name) for piece in pieces]) for name in names},
+        [line for piece in pieces for line in piece.lines],
+        [bad for piece in pieces for bad in piece.bad],
+    )
 
 
 def _cells(part: Raw, name: str) -> Cells:
@@ -81,6 +90,8 @@ def _cells(part: Raw, name: str) -> Cells:
 def _concatenate(pieces: list[Cells]) -> Cells:
     if isinstance(pieces[0], np.ndarray):
         return np.concatenate(pieces)
+    if all(isinstance(piece, Text) for piece in pieces):
+        return Text([part for piece in pieces for part in piece.pieces])
     return [cell for piece in pieces for cell in piece]
 
 

@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from nnkit.commands.predict import PredictSummary, predict
 from nnkit.errors import DataError, ResourceError, RunError, UsageError
+from nnkit.frames import cells
+from nnkit.frames import lines as frames_lines
 from nnkit.runs.folder import RunFolder
 from nnkit.tensors import read_tensors, write_tensors
 from tests.commands.conftest import COLUMNS, OUTPUTS, TARGETS, Toys, write_csv, write_jsonl
@@ -240,6 +243,64 @@ def test_the_run_folder_is_enough(toys: Toys, copy: Path, tmp_path: Path) -> Non
         env=environment,
     ).stdout.decode()
     assert text == run_predict(toys.runs["binary"], toys.data)[0]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_in_bulk_is_what_is_written_row_by_row(
+    toys: Toys, tmp_path: Path, kind: str, keep: bool, form: Any
+) -> None:
+    rows = [{**row, "note": ["", 'say "hi"', "a, b", " ä ", "7"][row["id"] % 5]} for row in toys.rows]
+    lines = write_csv(tmp_path / "rows.csv", rows, ["note", *INPUTS]).read_bytes().splitlines(keepends=True)
+    lines[7:7] = [b"x,old,1,Bern\n", b"cut,1\n"]
+    found = run_bulk(toys.runs[kind], lines, tmp_path, keep=keep, format=form)
+    with patch.object(cells, "compiled", None):
+        assert run_bulk(toys.runs[kind], lines, tmp_path, keep=keep, format=form) == found
+
+
+def run_bulk(run: Path, lines: list[bytes], folder: Path, **options: Any) -> tuple[str, PredictSummary, bytes]:
+    """Return what is written, with a row of several lines at the end so that not all goes one way."""
+    data = b"".join([*lines, b'"two\nlines",30,500,Bern\n'])
+    with patch.object(frames_lines, "BLOCK_BYTES", 500):
+        result = run_predict(run, io.BytesIO(data), rejects=folder / "rejects.csv", **options)
+    return *result, (folder / "rejects.csv").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_rows_that_come_slowly_are_answered_as_they_come(toys: Toys, tmp_path: Path, suffix: str) -> None:
+    write = write_csv if suffix == "csv" else write_jsonl
+    path = write(tmp_path / f"rows.{suffix}", toys.rows[:4], *([INPUTS] if suffix == "csv" else []))
+    given = path.read_bytes().splitlines(keepends=True)
+    expected = run_predict(toys.runs["binary"], path)[0].splitlines(keepends=True)
+    command = [sys.executable, "-m", "nnkit", "predict", str(toys.runs["binary"]), "-", "--device", "cpu", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdin
+        assert process.stdout
+        if suffix == "csv":  # The header, and the first row with it.
+            process.stdin.write(given.pop(0))
+        found: list[str] = []
+        for line in given:
+            process.stdin.write(line[:5])
+            process.stdin.flush()
+            process.stdin.write(line[5:])
+            process.stdin.flush()
+            while len(found) < len(expected) - len(given) + 1 + given.index(line):
+                found.append(process.stdout.readline().decode())
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert found == expected
+
+
+def test_a_mistake_far_into_the_stream_comes_after_all_rows_before_it(toys: Toys) -> None:
+    data = toys.data.read_bytes()
+    body = data.split(b"\n", 1)[1]
+    many = data + body * 200
+    output = io.StringIO()
+    with pytest.raises(DataError, match=r"standard input:\d+: the byte 0xff"):
+        predict(toys.runs["binary"], io.BytesIO(many + b"\xff\n"), output, device="cpu")
+    assert output.getvalue() == run_predict(toys.runs["binary"], io.BytesIO(many), chunk_rows=501)[0]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "resolved.yaml", "pipeline.json", "weights.safetensors"])

@@ -66,7 +66,7 @@ class FileSource(Source):
 
     def chunks(self, chunk_rows: int = CHUNK_ROWS) -> "Iterator[Raw]":
         """Yield the file's rows."""
-        from nnkit.frames.text import open_plain
+        from nnkit.frames.lines import open_plain
 
         with open_plain(Path(self.path)) as file:
             yield from self.chunks_of(file, self.title, chunk_rows)

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, FileSource
 
 if TYPE_CHECKING:
+    from nnkit.frames.lines import Lines
     from nnkit.frames.table import Raw
 
 
@@ -22,14 +22,27 @@ class JsonLines(FileSource):
         self, file: BinaryIO, name: str, chunk_rows: int = CHUNK_ROWS, columns: list[str] | None = None
     ) -> "Iterator[Raw]":
         """Yield the rows of an open file."""
-        from nnkit.frames.text import text_lines, unpacked
+        from nnkit.frames.lines import Lines, unpacked
+        from nnkit.frames.table import Raw
 
-        lines = ((number, line) for number, line in enumerate(text_lines(unpacked(file, name), "utf-8", name), 1))
-        filled = ((number, line) for number, line in lines if line.strip())
-        first = True
-        while (part := list(islice(filled, chunk_rows))) or first:
-            first = False
+        lines = Lines(unpacked(file, name), "utf-8", name)
+        some = False
+        while part := _filled(lines, chunk_rows):
+            some = True
             yield parse_objects(part)
+        if not some:
+            yield Raw({}, [], complete=False)
+
+
+def _filled(lines: "Lines", count: int) -> list[tuple[int, str]]:
+    """Return the next lines that are not blank, with their numbers, up to the end of a block; none at the end."""
+    found: list[tuple[int, str]] = []
+    for line in lines:
+        if line.strip():
+            found.append((lines.number, line))
+        if len(found) == count or (found and lines.is_between_blocks):
+            break
+    return found
 
 
 def parse_objects(part: list[tuple[int, str]]) -> "Raw":

@@ -56,7 +56,7 @@ class Npz(FileSource):
     def _load(self) -> dict[str, Any]:
         import numpy as np
 
-        from nnkit.frames.text import open_plain
+        from nnkit.frames.lines import open_plain
 
         try:
             with open_plain(Path(self.path)) as file:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.frames.cells import Words
     from nnkit.frames.table import Column, Frame
 
 MAX_CATEGORIES = 100_000
@@ -42,7 +43,7 @@ class CategoryEncoder(Encoder):
         """Return the categories in order; raises ``DataError`` where there are none, or too many."""
         from nnkit.frames.kinds import in_order
 
-        found = in_order({text for text in texts(column) if text is not None})
+        found = in_order(labels(column).used())
         if not found:
             raise DataError(f"the column {column.source} is empty in all training rows; drop it")
         if len(found) > MAX_CATEGORIES:
@@ -57,29 +58,29 @@ class CategoryEncoder(Encoder):
 
         from nnkit.frames.scaling import codes
 
-        cells = texts(column)
+        cells = labels(column)
         found = codes(cells, categories)
-        unseen = np.flatnonzero(found == -1).tolist()
-        if unseen:
+        unseen = np.flatnonzero(found == -1)
+        if len(unseen):
             notes.unseen[column.source] += len(unseen)
         if notes.on_unseen == "error":
-            for row in unseen:
-                cell = str(cells[row])[:SHOWN]
-                notes.refused.setdefault(row, f"{column.source} is {cell!r}, which no training row has")
+            for row, cell in zip(unseen.tolist(), cells[unseen].tolist(), strict=True):
+                notes.refused.setdefault(row, f"{column.source} is {str(cell)[:SHOWN]!r}, which no training row has")
         return found
 
 
-def texts(column: "Column") -> "NDArray[Any]":
-    """Return a column's cells as text; numbers as labels, None where missing."""
+def labels(column: "Column") -> "Words":
+    """Return a column's cells as text: numbers as labels."""
     import numpy as np
 
+    from nnkit.frames.cells import Words
     from nnkit.frames.kinds import label
 
-    if column.is_text:
+    if isinstance(column.values, Words):
         return column.values
-    cells = np.empty(len(column.values), dtype=object)
-    cells[:] = [None if value != value else label(value) for value in column.values.tolist()]
-    return cells
+    distinct, codes = np.unique(column.values, return_inverse=True, equal_nan=True)
+    texts = [None if value != value else label(value) for value in distinct.tolist()]
+    return Words(codes.astype(np.int32), [""] * len(texts)).mapped(texts)
 
 
 @TRANSFORMS.register("one_hot")
@@ -161,9 +162,8 @@ class Hash(Encoder):
         from nnkit.frames.scaling import bucket
         from nnkit.frames.table import Column
 
-        cells = texts(column)
-        known = {text: bucket(text, self.buckets) for text in set(cells.tolist()) - {None}}
-        found = np.array([known.get(text, -1) for text in cells], dtype=np.int64)
+        cells = labels(column)
+        found = np.array([*(bucket(text, self.buckets) for text in cells.words), -1], dtype=np.int64)[cells.codes]
         made = {}
         for number in range(self.buckets):
             values = (found == number).astype(np.float64)

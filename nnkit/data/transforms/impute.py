@@ -56,8 +56,7 @@ class Impute(Transform):
     def _learn(self, column: "Column") -> float | str:
         import numpy as np
 
-        missing = _missing(column)
-        present = column.values[~missing]
+        present = column.values[~column.gaps]
         if not len(present):
             raise DataError(f"the column {column.source} is empty in all training rows; drop it, or impute a constant")
         if self.strategy == "most_frequent":
@@ -77,18 +76,9 @@ class Impute(Transform):
 
         from nnkit.frames.table import Column
 
-        missing = _missing(column)
-        values = column.values.copy()
-        values[missing] = state.value
+        missing = column.gaps
+        values = column.values.filled(state.value) if column.is_text else np.where(missing, state.value, column.values)
         made = {name: Column(values, column.source)}
         if self.indicator:
             made[f"{name}__missing"] = Column(missing.astype(np.float64), column.source)
         return made
-
-
-def _missing(column: "Column") -> Any:
-    import numpy as np
-
-    if column.is_text:
-        return np.array([cell is None for cell in column.values], dtype=bool)
-    return np.isnan(column.values)
