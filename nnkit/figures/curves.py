@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.figures.canvas import COLOURS, GREY, legend, new_figure, png, say, short, tidy
-from nnkit.metrics.probabilities import one_hot
+from nnkit.metrics.ranking import area, mean_precision, precision_recall_curve, roc_curve
+from nnkit.metrics.sample import one_hot
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -92,17 +93,16 @@ def _curves(truth: "Truth", outputs: "Floats", classes: Sequence[str], trace: Tr
 
 
 def _roc(truth: "Truth", scores: "Floats") -> "tuple[Floats, Floats, float]":
-    from sklearn.metrics import auc, roc_curve
-
-    x, y, _ = roc_curve(truth, scores)
-    return x, y, float(auc(x, y))
+    x, y = roc_curve(truth, scores)
+    return x, y, area(x, y)
 
 
 def _precision_recall(truth: "Truth", scores: "Floats") -> "tuple[Floats, Floats, float]":
-    from sklearn.metrics import average_precision_score, precision_recall_curve
+    """Return the curve from recall 0, where no row is taken and all of them are right."""
+    import numpy as np
 
-    precision, recall, _ = precision_recall_curve(truth, scores, drop_intermediate=True)
-    return recall, precision, float(average_precision_score(truth, scores))
+    recalls, precisions = precision_recall_curve(truth, scores)
+    return np.append(0.0, recalls), np.append(1.0, precisions), mean_precision(recalls, precisions)
 
 
 def _draw(axes: "Axes", curves: Sequence[Curve], measure: str, place: str) -> None:
