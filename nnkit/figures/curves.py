@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nnkit.figures.canvas import COLOURS, GREY, legend, new_figure, png, say, short, tidy
+from nnkit.figures.canvas import COLOURS, GREY, arrange, legend, new_axes, new_figure, png, say, short, tidy
 from nnkit.metrics.ranking import area, mean_precision, precision_recall_curve, roc_curve
 from nnkit.metrics.sample import one_hot
 from nnkit.tasks import Task
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 2000
 """Of longer curves so many points are drawn; more can't be seen."""
+SIZE = (5.6, 5.6)
+"""Inches, with which the curve's own part is as high as wide."""
 UNNAMED = "#c9cfd8"
 NAMED_OF_MANY = 3
 """Where there are more classes than colours, so many with the least area are named."""
@@ -51,10 +53,11 @@ def roc(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> bytes:
 
     ``truth`` and ``outputs`` are arrays of ``nnkit.tasks``, ``classes`` the labels in the model's order.
     """
-    figure, axes = _square("ROC curve")
+    figure = new_figure(*SIZE, "ROC curve")
+    axes = _unit_square(figure)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     _draw(axes, _curves(truth, outputs, classes, _roc), "AUC", "lower right")
-    tidy(axes, "false positive rate (1 - specificity)", "true positive rate (recall)")
+    arrange([[(axes, tidy(axes, "false positive rate (1 - specificity)", "true positive rate (recall)"))]])
     return png(figure)
 
 
@@ -63,19 +66,19 @@ def precision_recall(truth: "Truth", outputs: "Floats", classes: Sequence[str]) 
 
     The broken line, with two classes, is the precision of chance: the positive class' share of the rows.
     """
-    figure, axes = _square("Precision-recall curve")
+    figure = new_figure(*SIZE, "Precision-recall curve")
+    axes = _unit_square(figure)
     if outputs.ndim == 1 and len(truth):
         axes.axhline(float(truth.astype(float).mean()), color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     _draw(axes, _curves(truth, outputs, classes, _precision_recall), "AP", "lower left")
-    tidy(axes, "recall", "precision")
+    arrange([[(axes, tidy(axes, "recall", "precision"))]])
     return png(figure)
 
 
-def _square(title: str) -> "tuple[Figure, Axes]":
-    figure = new_figure(5.6, 5.4, title)
-    axes = figure.subplots()
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
-    return figure, axes
+def _unit_square(figure: "Figure") -> "Axes":
+    axes = new_axes(figure)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+    return axes
 
 
 def _curves(truth: "Truth", outputs: "Floats", classes: Sequence[str], trace: Trace) -> list[Curve]:
