@@ -135,6 +135,78 @@ def test_many_classes_stay_readable(drawn: "list[Figure]", classes: int, counts:
     assert max(size(picture)) < 2700
 
 
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([], []),
+        ([0.0], ["0"]),
+        ([0.0, 0.25, 0.5], ["0.00", "0.25", "0.50"]),
+        ([-20.0, 0.0, 20.0], ["−20", "0", "20"]),
+        ([0.1 + 0.2, 0.4, 0.5], ["0.3", "0.4", "0.5"]),
+        ([0.0, 2.5e6, 5e6], ["0", "2.5e6", "5e6"]),
+        ([-1e-7, 0.0, 1e-7], ["−1e−7", "0", "1e−7"]),
+        ([0.50001, 0.50002], ["0.50001", "0.50002"]),
+        ([1000000.0, 1000001.0], ["1000000", "1000001"]),
+    ],
+)
+def test_labels_of_ticks_tell_them_apart(values: list[float], labels: list[str]) -> None:
+    assert canvas.number_labels(values) == labels
+
+
+def boxes(figure: "Figure") -> list[tuple[str, Any]]:
+    """Where every word of a figure is, in pixels."""
+    from matplotlib.text import Text
+
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_visible() and text.get_text()]
+    return [(text.get_text(), text.get_window_extent()) for text in texts]
+
+
+LONG = ["not going to leave the bank", "W" * 40]
+FULL: dict[str, Callable[[], bytes]] = {
+    **PICTURES,
+    "history of phases": lambda: figures.history(
+        [
+            {
+                "phase": f"layer {epoch // 4}",
+                "train_loss": 1e7 / epoch,
+                "validation_loss": 2e7 / epoch,
+                "train_x": -1e-6,
+            }
+            for epoch in range(1, 13)
+        ]
+    ),
+    "history of six": lambda: figures.history(
+        records(200, **{f"train_m{n}": lambda e: -math.sin(e) for n in range(6)})
+    ),
+    "confusion of long names": lambda: figures.confusion_matrix(np.array([[1532000, 1], [2, 3]]), LONG),
+    "confusion of 12": lambda: figures.confusion_matrix(np.eye(12, dtype=int) * 999, [f"class {n}" for n in range(12)]),
+    "confusion of 13": lambda: figures.confusion_matrix(np.eye(13, dtype=int) * 999, [f"class {n}" for n in range(13)]),
+    "confusion of 60": lambda: figures.confusion_matrix(np.eye(60, dtype=int), [f"class {n}" for n in range(60)]),
+    "roc of 7": lambda: figures.roc(*several_classes(7), [name * 3 for name in "abcdefg"]),
+    "precision-recall of 20": lambda: figures.precision_recall(*several_classes(20), [f"class {n}" for n in range(20)]),
+    "calibration of 4": lambda: figures.calibration(*several_classes(4), list("abcd")),
+    "calibration of long names": lambda: figures.calibration(*two_classes(), LONG),
+    "residuals of 3": lambda: figures.residuals(
+        *(np.outer(np.arange(90.0), [1, 1e7, 1e-7]),) * 2, ["a", "b", "c" * 40]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_no_word_is_cut_off_or_written_over_another(drawn: "list[Figure]", name: str) -> None:
+    size_of_picture = size(FULL[name]())
+    found = boxes(drawn[0])
+    for text, box in found:
+        assert 0 <= box.x0 <= box.x1 <= size_of_picture[0], text
+        assert 0 <= box.y0 <= box.y1 <= size_of_picture[1], text
+    if "confusion of 13" in name or "confusion of 60" in name or "long" in name:
+        found = [(text, box) for text, box in found if text.isdigit() or text in ("truth", "predicted")]  # Not slanted.
+    for number, (text, box) in enumerate(found):
+        for other, place in found[:number]:
+            apart = box.x1 <= place.x0 + 1 or place.x1 <= box.x0 + 1 or box.y1 <= place.y0 + 1 or place.y1 <= box.y0 + 1
+            assert apart, (text, other)
+
+
 ODD = ["$x_{", "_hidden", "a\nb\x00c", "größe 東京 🙂", "w" * 300, "", "%s {0} \\frac"]
 
 

@@ -33,6 +33,8 @@ BINS = 10
 MOST_DOTS = 5000
 """Of more rows so many, evenly chosen, are drawn as dots."""
 MOST_TARGETS = 6
+LONGEST_NAME = 20
+"""Letters of a class or target in the name of an axis."""
 
 
 def calibration(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> bytes:
@@ -49,8 +51,9 @@ def calibration(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> by
     believed, came_true = believed[finite], came_true[finite]
     figure = new_figure(5.6, 6.6, "Calibration")
     upper, lower = new_axes(figure), new_axes(figure)
+    positive = short(classes[-1], LONGEST_NAME)
     what, share = {
-        "binary": (f"probability of {short(classes[-1])}", f"share of rows that are {short(classes[-1])}"),
+        "binary": (f"probability of {positive}", f"share of rows that are {positive}"),
         "multiclass": ("probability of the predicted class", "share of predictions that are right"),
         "multilabel": ("probability of a label", "share of labels that are there"),
     }[task]
@@ -96,7 +99,7 @@ def residuals(truth: "Truth", outputs: "Floats", targets: Sequence[str]) -> byte
         left, right = new_axes(figure), new_axes(figure)
         finite = np.isfinite(outputs[:, index])
         _draw_target(left, right, truth[finite, index].astype(float), outputs[finite, index])
-        named = short(name)
+        named = short(name, LONGEST_NAME)
         errors = tidy(right, f"error of {named} (predicted - true)", "rows")
         lines.append([(left, tidy(left, f"true {named}", f"predicted {named}")), (right, errors)])
     arrange(lines)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.tasks import Task
 
@@ -106,7 +106,7 @@ def predicted(outputs: "Floats", task: Task) -> "Truth":
     return (outputs > 0.5).astype(np.int64)
 
 
-def count(truth: "Truth", decided: "Truth", classes: int, weights: "Floats | None" = None) -> "NDArray[np.generic]":
+def count(truth: "Truth", decided: "Truth", classes: int, weights: "Floats | None" = None) -> "NDArray[Any]":
     """Return the rows, or their weights, by class of truth (axis 0) and of prediction (axis 1)."""
     import numpy as np
 
