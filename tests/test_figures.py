@@ -103,6 +103,17 @@ def test_the_same_bytes_each_time_and_matplotlib_left_alone(name: str) -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+def test_a_packed_picture_has_every_pixel() -> None:
+    from PIL import Image
+
+    for shape in ((1, 1, 3), (7, 1, 3), (40, 33, 3)):
+        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        with Image.open(io.BytesIO(canvas.pack(pixels))) as image:
+            assert (image.format, image.mode) == ("PNG", "RGB")
+            assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+            np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
 def test_pictures_need_no_window_and_no_pyplot() -> None:
     code = (
         "import sys\nimport numpy as np\nfrom nnkit import figures\nassert 'matplotlib' not in sys.modules\n"

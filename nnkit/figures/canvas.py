@@ -4,10 +4,11 @@ A user waits for these pictures at the end of each training. matplotlib's own ti
 time, so ``tidy`` draws grid and tick labels as a few plain lines and texts, and ``arrange`` sets margins once.
 """
 
-import io
 import math
 import re
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
@@ -87,15 +89,38 @@ def png(figure: "Figure") -> bytes:
     """Return the figure as PNG: the same bytes for the same picture and the same matplotlib."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     with _any_script():
         canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    data = io.BytesIO()
-    Image.fromarray(pixels[..., :3]).save(data, "PNG", compress_level=1, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
-    return data.getvalue()
+    return pack(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+
+
+def pack(pixels: "NDArray[np.uint8]") -> bytes:
+    """Return pixels [height, width, 3] as PNG (ISO/IEC 15948).
+
+    Each row is kept as what differs from the row above (filter 2), which for drawings is nearly nothing: trying all
+    filters for each row, as libraries do, takes twice the time and saves a twentieth of the size.
+    """
+    import numpy as np
+
+    height, width, _ = pixels.shape
+    flat = pixels.reshape(height, -1)
+    rows = np.full((height, 1 + flat.shape[1]), 2, np.uint8)
+    rows[0, 1:], rows[1:, 1:] = flat[0], flat[1:] - flat[:-1]
+    per_metre = round(DOTS_PER_INCH / 0.0254)
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
+        b"pHYs": struct.pack(">IIB", per_metre, per_metre, 1),
+        b"IDAT": zlib.compress(rows.tobytes(), 3),
+        b"IEND": b"",
+    }
+    body = (struct.pack(">I", len(data)) + name + data + _crc(name + data) for name, data in chunks.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def _crc(data: bytes) -> bytes:
+    return struct.pack(">I", zlib.crc32(data))
 
 
 def plain(text: str) -> str:
