@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gc
 import io
 import os
 import shutil
@@ -199,6 +200,25 @@ def _input(data: str | None) -> "Path | BinaryIO | None":
 
 
 @app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of one of its folds.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.  [default: RUN]")] = None,
+    json: Json = False,
+) -> None:
+    """Draw a run's pictures again and print their paths.
+
+    They are drawn from the run's own files: its history, of folds too, and its predictions.
+    """
+    from nnkit.commands.plot import plot as command
+
+    pictures = command(run, out)
+    if json:
+        _print_json({"run": str(run), "pictures": [str(picture) for picture in pictures]})
+    else:
+        _print("".join(f"{picture}\n" for picture in pictures))
+
+
+@app.command()
 def check(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")],
     sets: Sets = None,
@@ -316,6 +336,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line and end the process with the code that the outcome has."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Loading makes many objects and hardly a cycle: looking for cycles at the usual pace is a tenth of a short command.
+    gc.set_threshold(20_000, 20, 20)
     sys.exit(run())
 
 

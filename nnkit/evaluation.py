@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nnkit.metrics import Metric
-from nnkit.metrics import predicted as predicted
+from nnkit.metrics import Metric, compute_all
+from nnkit.metrics.sample import count
+from nnkit.metrics.sample import predicted as predicted
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def evaluate(
     ``classes`` are the labels in the model's order, or the targets of multilabel. Weights [n] go into the metrics and
     the table of the classes; its ``support`` and the confusion matrix count rows.
     """
-    values = {metric.key: defined(metric.compute(truth, outputs, task, weights)) for metric in metrics}
+    computed = compute_all(metrics, truth, outputs, task, weights)
+    values = {key: defined(value) for key, value in computed.items()}
     if task == "regression":
         return Evaluation(task, (), values, [], None)
     decided = predicted(outputs, task)
@@ -76,14 +78,6 @@ def evaluate(
 def defined(value: float) -> float | None:
     """Return the value, or None for what is not a finite number."""
     return value if math.isfinite(value) else None
-
-
-def count(truth: "Truth", decided: "Truth", classes: int, weights: "Floats | None" = None) -> "NDArray[Any]":
-    """Return the rows, or their weights, by class of truth (axis 0) and of prediction (axis 1)."""
-    import numpy as np
-
-    cells = truth.astype(np.int64) * classes + decided.astype(np.int64)
-    return np.bincount(cells, weights, classes * classes).reshape(classes, classes)
 
 
 def _label_rows(labels: Sequence[str], truth: "Truth", decided: "Truth", weights: "Floats | None") -> list[ClassRow]:

@@ -261,14 +261,16 @@ def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
     if layout.task in ("binary", "multiclass"):
         index = {label: number for number, label in enumerate(layout.classes)}
         return np.array([index[label] for label in cells[0]], dtype=np.int64)
-    return np.array(cells, dtype=np.int64 if layout.task == "multilabel" else np.float64).T
+    return np.array(cells, dtype=np.int64 if layout.task == "multilabel" else np.float64).T.copy()
 
 
 def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
     import numpy as np
 
     names = layout.probabilities[-1:] if layout.task == "binary" else layout.probabilities or layout.names("prediction")
-    outputs = np.array([_floats(table[name]) for name in names], dtype=np.float64).T
+    outputs = np.array(
+        [_floats(table[name]) for name in names], dtype=np.float64
+    ).T.copy()  # a sum depends on the order
     return outputs[:, 0] if layout.task == "binary" else outputs
 
 

@@ -56,7 +56,7 @@ def commands() -> dict[str, Any]:
 
 
 def test_every_command_and_option_is_documented() -> None:
-    assert {"train", "evaluate", "predict", "check", "list", "show", "schema"} <= set(commands())
+    assert {"train", "evaluate", "predict", "plot", "check", "list", "show", "schema"} <= set(commands())
     for name, command in commands().items():
         assert command.help, name
         for parameter in command.params:

@@ -43,6 +43,11 @@ def words(figure: "Figure") -> list[str]:
     return [text.get_text() for text in texts if text.get_text()]
 
 
+def data_lines(axes: Any) -> list[Any]:
+    """The lines that show something, without the grid."""
+    return [line for line in axes.get_lines() if line.get_transform() is not axes.transAxes]
+
+
 def size(picture: bytes) -> tuple[int, int]:
     from PIL import Image
 
@@ -98,6 +103,17 @@ def test_the_same_bytes_each_time_and_matplotlib_left_alone(name: str) -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+def test_a_packed_picture_has_every_pixel() -> None:
+    from PIL import Image
+
+    for shape in ((1, 1, 3), (7, 1, 3), (40, 33, 3)):
+        pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        with Image.open(io.BytesIO(canvas.pack(pixels))) as image:
+            assert (image.format, image.mode) == ("PNG", "RGB")
+            assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+            np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
 def test_pictures_need_no_window_and_no_pyplot() -> None:
     code = (
         "import sys\nimport numpy as np\nfrom nnkit import figures\nassert 'matplotlib' not in sys.modules\n"
@@ -128,6 +144,78 @@ def test_many_classes_stay_readable(drawn: "list[Figure]", classes: int, counts:
     assert written.count("7") + written.count("0") == counts
     assert sum(text.startswith("class ") for text in written) == 2 * labels
     assert max(size(picture)) < 2700
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([], []),
+        ([0.0], ["0"]),
+        ([0.0, 0.25, 0.5], ["0.00", "0.25", "0.50"]),
+        ([-20.0, 0.0, 20.0], ["−20", "0", "20"]),
+        ([0.1 + 0.2, 0.4, 0.5], ["0.3", "0.4", "0.5"]),
+        ([0.0, 2.5e6, 5e6], ["0", "2.5e6", "5e6"]),
+        ([-1e-7, 0.0, 1e-7], ["−1e−7", "0", "1e−7"]),
+        ([0.50001, 0.50002], ["0.50001", "0.50002"]),
+        ([1000000.0, 1000001.0], ["1000000", "1000001"]),
+    ],
+)
+def test_labels_of_ticks_tell_them_apart(values: list[float], labels: list[str]) -> None:
+    assert canvas.number_labels(values) == labels
+
+
+def boxes(figure: "Figure") -> list[tuple[str, Any]]:
+    """Where every word of a figure is, in pixels."""
+    from matplotlib.text import Text
+
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_visible() and text.get_text()]
+    return [(text.get_text(), text.get_window_extent()) for text in texts]
+
+
+LONG = ["not going to leave the bank", "W" * 40]
+FULL: dict[str, Callable[[], bytes]] = {
+    **PICTURES,
+    "history of phases": lambda: figures.history(
+        [
+            {
+                "phase": f"layer {epoch // 4}",
+                "train_loss": 1e7 / epoch,
+                "validation_loss": 2e7 / epoch,
+                "train_x": -1e-6,
+            }
+            for epoch in range(1, 13)
+        ]
+    ),
+    "history of six": lambda: figures.history(
+        records(200, **{f"train_m{n}": lambda e: -math.sin(e) for n in range(6)})
+    ),
+    "confusion of long names": lambda: figures.confusion_matrix(np.array([[1532000, 1], [2, 3]]), LONG),
+    "confusion of 12": lambda: figures.confusion_matrix(np.eye(12, dtype=int) * 999, [f"class {n}" for n in range(12)]),
+    "confusion of 13": lambda: figures.confusion_matrix(np.eye(13, dtype=int) * 999, [f"class {n}" for n in range(13)]),
+    "confusion of 60": lambda: figures.confusion_matrix(np.eye(60, dtype=int), [f"class {n}" for n in range(60)]),
+    "roc of 7": lambda: figures.roc(*several_classes(7), [name * 3 for name in "abcdefg"]),
+    "precision-recall of 20": lambda: figures.precision_recall(*several_classes(20), [f"class {n}" for n in range(20)]),
+    "calibration of 4": lambda: figures.calibration(*several_classes(4), list("abcd")),
+    "calibration of long names": lambda: figures.calibration(*two_classes(), LONG),
+    "residuals of 3": lambda: figures.residuals(
+        *(np.outer(np.arange(90.0), [1, 1e7, 1e-7]),) * 2, ["a", "b", "c" * 40]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_no_word_is_cut_off_or_written_over_another(drawn: "list[Figure]", name: str) -> None:
+    size_of_picture = size(FULL[name]())
+    found = boxes(drawn[0])
+    for text, box in found:
+        assert 0 <= box.x0 <= box.x1 <= size_of_picture[0], text
+        assert 0 <= box.y0 <= box.y1 <= size_of_picture[1], text
+    if "confusion of 13" in name or "confusion of 60" in name or "long" in name:
+        found = [(text, box) for text, box in found if text.isdigit() or text in ("truth", "predicted")]  # Not slanted.
+    for number, (text, box) in enumerate(found):
+        for other, place in found[:number]:
+            apart = box.x1 <= place.x0 + 1 or place.x1 <= box.x0 + 1 or box.y1 <= place.y0 + 1 or place.y1 <= box.y0 + 1
+            assert apart, (text, other)
 
 
 ODD = ["$x_{", "_hidden", "a\nb\x00c", "größe 東京 🙂", "w" * 300, "", "%s {0} \\frac"]
@@ -172,7 +260,7 @@ def test_history_has_a_panel_for_each_value_and_marks_the_best_epoch(drawn: "lis
     panels = [axes for axes in drawn[0].axes if axes.get_visible()]
     assert [panel.get_title() for panel in panels] == ["loss", "accuracy"]
     assert {"train", "validation", "least loss: epoch 5", "Training: supervised (8 epochs)"} <= set(words(drawn[0]))
-    train, validation, best = panels[1].get_lines()
+    train, validation, best = data_lines(panels[1])
     assert np.asarray(train.get_ydata()) == pytest.approx([e / 10 for e in range(1, 9)])
     assert math.isnan(np.asarray(validation.get_ydata())[2])
     assert np.asarray(best.get_xdata()).tolist() == [5, 5]
@@ -186,7 +274,7 @@ def test_history_of_one_epoch_of_no_numbers_and_of_two_phases(drawn: "list[Figur
     second = [{**record, "phase": "fine"} for record in records(3, train_loss=lambda e: 1 / e)]
     figures.history(records(2, train_loss=lambda e: 1 / e) + second)
     assert "Training: supervised, fine (5 epochs)" in words(drawn[2])
-    assert [line.get_xdata()[0] for line in drawn[2].axes[0].get_lines()][-1] == 2.5  # type: ignore[index]
+    assert [line.get_xdata()[0] for line in data_lines(drawn[2].axes[0])][-1] == 2.5
 
 
 def test_history_draws_at_most_six_panels(drawn: "list[Figure]") -> None:
@@ -223,7 +311,7 @@ def test_a_curve_of_a_million_rows_is_drawn_with_few_points(drawn: "list[Figure]
     draw = np.random.default_rng(0)
     outputs = draw.random(1_000_000)
     figures.precision_recall((draw.random(1_000_000) < outputs).astype(int), outputs, ["no", "yes"])
-    curve = max((np.asarray(line.get_xdata()) for line in drawn[0].axes[0].get_lines()), key=len)
+    curve = max((np.asarray(line.get_xdata()) for line in data_lines(drawn[0].axes[0])), key=len)
     assert 100 < len(curve) <= 2000
     assert {float(curve.min()), float(curve.max())} == {0, 1}
 

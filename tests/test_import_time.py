@@ -31,6 +31,7 @@ def probe(forbidden: tuple[str, ...], arguments: list[str]) -> None:
         ["--version"],
         ["train", "--help"],
         ["predict", "--help"],
+        ["plot", "--help"],
         ["list"],
         ["list", "layers"],
         ["list", "metrics", "--json"],

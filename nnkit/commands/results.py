@@ -1,8 +1,9 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nnkit.commands.plot import history_picture, prediction_pictures
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, confusion_csv, evaluate
@@ -10,7 +11,7 @@ from nnkit.inference import Predictor
 from nnkit.metrics import or_defaults
 from nnkit.predictions import Layout, Predictions, predictions_csv
 from nnkit.runs.card import model_card
-from nnkit.runs.folder import CARD, CONFUSION, CONFUSION_PICTURE, HISTORY_PICTURE, METRICS, PREDICTIONS, RunFolder
+from nnkit.runs.folder import CARD, CONFUSION, METRICS, PREDICTIONS, RunFolder
 from nnkit.runs.folds import combine_folds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
@@ -42,13 +43,19 @@ def outcome(run: RunFolder, ready: Ready) -> Outcome:
     )
 
 
-def write_results(run: RunFolder, ready: Ready, outcome: Outcome) -> None:
-    """Write metrics, predictions, the confusion matrix and the pictures of a run."""
+def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool = True) -> None:
+    """Write metrics, predictions, the confusion matrix and, unless ``nnkit plot`` shall do that, the pictures."""
     pipeline, experiment = ready.prepared.pipeline, ready.experiment
     evaluations = {split: score(experiment, pipeline, predictions) for split, predictions in outcome.splits.items()}
     run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
     _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
-    _draw_history(run)
+    if pictures:
+        _write_pictures(run, history_picture(run.history()) | prediction_pictures(pipeline, outcome.reported))
+
+
+def _write_pictures(run: RunFolder, pictures: Mapping[str, bytes]) -> None:
+    for name, picture in pictures.items():
+        run.write(name, picture)
 
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
@@ -62,32 +69,6 @@ def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions
     run.write(PREDICTIONS, predictions_csv(predictions, Layout(pipeline.task, pipeline.classes, pipeline.targets)))
     if evaluation.confusion is not None:
         run.write(CONFUSION, confusion_csv(evaluation))
-    for name, picture in _pictures(pipeline, predictions, evaluation).items():
-        run.write(name, picture)
-
-
-def _pictures(pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> dict[str, bytes]:
-    from nnkit import figures
-
-    truth, outputs, classes = predictions.truth, predictions.outputs, pipeline.classes
-    if pipeline.task == "regression":
-        return {"residuals.png": figures.residuals(truth, outputs, pipeline.targets)}
-    pictures = {
-        "roc.png": figures.roc(truth, outputs, classes),
-        "precision_recall.png": figures.precision_recall(truth, outputs, classes),
-        "calibration.png": figures.calibration(truth, outputs, classes),
-    }
-    if evaluation.confusion is not None:
-        pictures[CONFUSION_PICTURE] = figures.confusion_matrix(evaluation.confusion, classes)
-    return pictures
-
-
-def _draw_history(run: RunFolder) -> None:
-    from nnkit import figures
-
-    records = run.history()
-    if records:
-        run.write(HISTORY_PICTURE, figures.history(records))
 
 
 def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outcome]) -> None:
@@ -106,6 +87,7 @@ def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outco
     )
     pipeline = folds[0].prepared.pipeline
     _write_reported(run, pipeline, together, score(folds[0].experiment, pipeline, together))
+    _write_pictures(run, prediction_pictures(pipeline, together))
 
 
 def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> None:

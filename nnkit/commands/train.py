@@ -146,13 +146,15 @@ def _train_fold(
         fold.write(name, run.read(name))
     own = manifest.model_copy(update={"folds": None})
     with sealing(fold, own):
-        return _train_one(fold, own, ready, listener, stop)
+        return _train_one(fold, own, ready, listener, stop, pictures=False)
 
 
-def _train_one(run: RunFolder, manifest: Manifest, ready: Ready, listener: "Listener", stop: "Stop") -> Outcome:
+def _train_one(
+    run: RunFolder, manifest: Manifest, ready: Ready, listener: "Listener", stop: "Stop", pictures: bool = True
+) -> Outcome:
     run.write_json(PIPELINE, ready.prepared.pipeline.to_json())
     fit(run, ready, manifest, listener, stop)
     result = outcome(run, ready)
-    write_results(run, ready, result)
+    write_results(run, ready, result, pictures)
     write_card(run, manifest, ready.experiment)
     return result

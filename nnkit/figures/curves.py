@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nnkit.figures.canvas import COLOURS, GREY, legend, new_figure, png, say, short, tidy
-from nnkit.metrics.probabilities import one_hot
+from nnkit.figures.canvas import COLOURS, GREY, arrange, legend, new_axes, new_figure, png, say, short, tidy
+from nnkit.metrics.ranking import area, mean_precision, precision_recall_curve, roc_curve
+from nnkit.metrics.sample import one_hot
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 2000
 """Of longer curves so many points are drawn; more can't be seen."""
+SIZE = (5.6, 5.6)
+"""Inches, with which the curve's own part is as high as wide."""
 UNNAMED = "#c9cfd8"
 NAMED_OF_MANY = 3
 """Where there are more classes than colours, so many with the least area are named."""
@@ -50,10 +53,11 @@ def roc(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> bytes:
 
     ``truth`` and ``outputs`` are arrays of ``nnkit.tasks``, ``classes`` the labels in the model's order.
     """
-    figure, axes = _square("ROC curve")
+    figure = new_figure(*SIZE, "ROC curve")
+    axes = _unit_square(figure)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     _draw(axes, _curves(truth, outputs, classes, _roc), "AUC", "lower right")
-    tidy(axes, "false positive rate (1 - specificity)", "true positive rate (recall)")
+    arrange([[(axes, tidy(axes, "false positive rate (1 - specificity)", "true positive rate (recall)"))]])
     return png(figure)
 
 
@@ -62,19 +66,19 @@ def precision_recall(truth: "Truth", outputs: "Floats", classes: Sequence[str]) 
 
     The broken line, with two classes, is the precision of chance: the positive class' share of the rows.
     """
-    figure, axes = _square("Precision-recall curve")
+    figure = new_figure(*SIZE, "Precision-recall curve")
+    axes = _unit_square(figure)
     if outputs.ndim == 1 and len(truth):
         axes.axhline(float(truth.astype(float).mean()), color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     _draw(axes, _curves(truth, outputs, classes, _precision_recall), "AP", "lower left")
-    tidy(axes, "recall", "precision")
+    arrange([[(axes, tidy(axes, "recall", "precision"))]])
     return png(figure)
 
 
-def _square(title: str) -> "tuple[Figure, Axes]":
-    figure = new_figure(5.6, 5.4, title)
-    axes = figure.subplots()
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect="equal")
-    return figure, axes
+def _unit_square(figure: "Figure") -> "Axes":
+    axes = new_axes(figure)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+    return axes
 
 
 def _curves(truth: "Truth", outputs: "Floats", classes: Sequence[str], trace: Trace) -> list[Curve]:
@@ -92,17 +96,16 @@ def _curves(truth: "Truth", outputs: "Floats", classes: Sequence[str], trace: Tr
 
 
 def _roc(truth: "Truth", scores: "Floats") -> "tuple[Floats, Floats, float]":
-    from sklearn.metrics import auc, roc_curve
-
-    x, y, _ = roc_curve(truth, scores)
-    return x, y, float(auc(x, y))
+    x, y = roc_curve(truth, scores)
+    return x, y, area(x, y)
 
 
 def _precision_recall(truth: "Truth", scores: "Floats") -> "tuple[Floats, Floats, float]":
-    from sklearn.metrics import average_precision_score, precision_recall_curve
+    """Return the curve from recall 0, where no row is taken and all of them are right."""
+    import numpy as np
 
-    precision, recall, _ = precision_recall_curve(truth, scores, drop_intermediate=True)
-    return recall, precision, float(average_precision_score(truth, scores))
+    recalls, precisions = precision_recall_curve(truth, scores)
+    return np.append(0.0, recalls), np.append(1.0, precisions), mean_precision(recalls, precisions)
 
 
 def _draw(axes: "Axes", curves: Sequence[Curve], measure: str, place: str) -> None:

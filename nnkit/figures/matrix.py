@@ -3,7 +3,24 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nnkit.figures.canvas import GREY, INK, LONGEST_LABEL, new_figure, plain, png, short
+from nnkit.figures.canvas import (
+    EDGE,
+    GAP,
+    GREY,
+    INK,
+    LINE,
+    TITLE_BAND,
+    beside,
+    figure_of,
+    lines,
+    new_axes,
+    new_figure,
+    place,
+    png,
+    short,
+    size_of,
+    write,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_WITH_SHARES, MOST_WITH_COUNTS, MOST_LABELS = 12, 30, 60
 """Classes up to which a cell shows its share, up to which its count, and up to which every class has its label."""
+BAR, BAR_WIDTH, BAR_ROOM = 0.15, 0.22, 0.8
+"""Inches: from the cells to the bar of colours, its width, and what is written beside it."""
 
 
 def confusion_matrix(confusion: "NDArray[np.int64]", classes: Sequence[str]) -> bytes:
@@ -20,66 +39,92 @@ def confusion_matrix(confusion: "NDArray[np.int64]", classes: Sequence[str]) -> 
 
     rows, right = int(confusion.sum()), int(np.trace(confusion))
     summary = f"{rows:,} rows, {right / rows:.1%} right" if rows else "no rows"
-    figure = new_figure(*_size(classes), f"Confusion matrix ({summary})")
-    axes = figure.subplots()
+    figure = new_figure(1, 1, f"Confusion matrix ({summary})")
+    axes, bar = new_axes(figure), new_axes(figure)
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    _name_classes(axes, classes)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     if len(classes) <= MOST_WITH_COUNTS:
+        edges = [number / len(classes) for number in range(1, len(classes))]
+        lines(axes, edges, edges, color="white", linewidth=1.5)
         _write_cells(axes, confusion, shares)
-    bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02, ticks=[0, 0.25, 0.5, 0.75, 1])
-    bar.ax.set_yticklabels(["0%", "25%", "50%", "75%", "100%"], fontsize=9, color=INK)
-    bar.set_label("share of the true class' rows", color=INK)
-    bar.outline.set_visible(False)
+    _draw_bar(bar)
+    _place(axes, bar, *_name_classes(axes, classes), side=_side(len(classes)))
     return png(figure)
 
 
-def _size(classes: Sequence[str]) -> tuple[float, float]:
-    """Return the inches that the picture needs: for the cells, the labels and the bar of colours."""
-    count, longest = len(classes), min(max(map(len, classes)), LONGEST_LABEL)
-    side = max(0.85 * count, 3.4) if count <= MOST_WITH_SHARES else min(0.42 * count, 14.0)
-    label = longest * (0.085 if count <= MOST_WITH_SHARES else 0.065)
-    return side + label + 1.6, side + (0.7 * label if _slanted(classes) else 0.2) + 1.0
+def _side(classes: int) -> float:
+    """Return the inches of all cells together."""
+    return max(0.85 * classes, 3.4) if classes <= MOST_WITH_SHARES else min(0.42 * classes, 14.0)
 
 
-def _slanted(classes: Sequence[str]) -> bool:
-    return len(classes) > MOST_WITH_SHARES or max(map(len, classes)) > 9
+def _place(axes: "Axes", bar: "Axes", left: float, below: float, side: float) -> None:
+    """Make the picture as large as the cells, the labels on the left and below, and the bar of colours need."""
+    left, below = EDGE + LINE + GAP + left, EDGE + LINE + GAP + below
+    right = BAR + BAR_WIDTH + BAR_ROOM + EDGE
+    figure_of(axes).set_size_inches(left + side + right, below + side + TITLE_BAND)
+    place(axes, left, below, side, side)
+    place(bar, left + side + BAR, below + 0.15 * side, BAR_WIDTH, 0.7 * side)
 
 
-def _name_classes(axes: "Axes", classes: Sequence[str]) -> None:
+def _name_classes(axes: "Axes", classes: Sequence[str]) -> tuple[float, float]:
+    """Write the labels; returns the inches that they take on the left and below."""
+    count = len(classes)
+    small = 10 if count <= MOST_WITH_SHARES else 7.5
+    slanted = count > MOST_WITH_SHARES or max(map(len, classes)) > 9
+    turn: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {"ha": "center"}
+    leftwards, downwards = beside(axes, -GAP, 0), beside(axes, 0, -GAP)
+    truths, predictions = [], []
+    for index in range(0, count, -(-count // MOST_LABELS)):
+        name, middle = short(classes[index]), (index + 0.5) / count
+        left: dict[str, Any] = {"transform": leftwards, "ha": "right", "va": "center"}
+        truths.append(write(axes, 0, 1 - middle, name, fontsize=small, **left))
+        predictions.append(write(axes, middle, 0, name, fontsize=small, transform=downwards, va="top", **turn))
+    width, height = GAP + size_of(truths)[0], GAP + size_of(predictions)[1]
+    side = beside(axes, -width - GAP, 0)
+    write(
+        axes,
+        0,
+        0.5,
+        "truth",
+        fontsize=11,
+        transform=side,
+        ha="center",
+        va="bottom",
+        rotation=90,
+        rotation_mode="anchor",
+    )
+    write(axes, 0.5, 0, "predicted", fontsize=11, transform=beside(axes, 0, -height - GAP), ha="center", va="top")
+    return width, height
+
+
+def _draw_bar(bar: "Axes") -> None:
+    """Draw what the colours mean."""
     import numpy as np
 
-    count = len(classes)
-    shown = list(range(0, count, -(-count // MOST_LABELS)))
-    names = [short(classes[index]) for index in shown]
-    small = 10 if count <= MOST_WITH_SHARES else 7.5
-    turn: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if _slanted(classes) else {}
-    axes.set_xticks(shown, names, fontsize=small, color=INK, parse_math=False, **turn)
-    axes.set_yticks(shown, names, fontsize=small, color=INK, parse_math=False)
-    axes.set_xlabel(plain("predicted"), fontsize=11, color=INK)
-    axes.set_ylabel(plain("truth"), fontsize=11, color=INK)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1.5 if count <= MOST_WITH_COUNTS else 0)
-    axes.tick_params(which="minor", length=0)
+    bar.imshow(np.linspace(1, 0, 256)[:, None], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    shares = [0, 0.25, 0.5, 0.75, 1]
+    for share in shares:
+        write(bar, 1, share, f"{share:.0%}", transform=beside(bar, GAP, 0), va="center")
+    turned: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor", "ha": "center", "va": "top"}
+    write(bar, 1, 0.5, "share of the true class' rows", fontsize=10, transform=beside(bar, 0.5, 0), **turned)
 
 
 def _write_cells(axes: "Axes", confusion: "NDArray[np.int64]", shares: "NDArray[np.float64]") -> None:
+    higher, lower = beside(axes, 0, 5 / 72), beside(axes, 0, -10 / 72)
     for (row, column), count in _cells(confusion):
         share = float(shares[row, column])
-        colour = "white" if share > 0.55 else INK if count else GREY
+        centre: dict[str, Any] = {
+            "color": "white" if share > 0.55 else INK if count else GREY,
+            "ha": "center",
+            "va": "center",
+        }
+        x, y = (column + 0.5) / len(confusion), 1 - (row + 0.5) / len(confusion)
         if len(confusion) <= MOST_WITH_SHARES:
-            _write(axes, (column, row), f"{count:,}", 12, 5, colour)
-            _write(axes, (column, row), f"{share:.1%}" if confusion[row].any() else "-", 8.5, -10, colour)
+            written = f"{share:.1%}" if confusion[row].any() else "-"
+            write(axes, x, y, f"{count:,}", fontsize=12, transform=higher, **centre)
+            write(axes, x, y, written, fontsize=8.5, transform=lower, **centre)
         elif count:
-            _write(axes, (column, row), str(count), 7 if count < 1000 else 5.5, 0, colour)
-
-
-def _write(axes: "Axes", cell: tuple[int, int], text: str, size: float, above: float, colour: str) -> None:
-    place: dict[str, Any] = {"xytext": (0, above), "textcoords": "offset points", "ha": "center", "va": "center"}
-    axes.annotate(text, cell, fontsize=size, color=colour, **place)
+            write(axes, x, y, str(count), fontsize=7 if count < 1000 else 5.5, **centre)
 
 
 def _cells(confusion: "NDArray[np.int64]") -> list[tuple[tuple[int, int], int]]:

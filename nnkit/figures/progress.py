@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nnkit.figures.canvas import BLUE, GREY, INK, ORANGE, legend, new_figure, png, tidy
+from nnkit.figures.canvas import BLUE, GREY, INK, ORANGE, arrange, legend, new_axes, new_figure, png, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,13 +29,14 @@ def history(records: Sequence[Record]) -> bytes:
     lines = math.ceil(len(names) / columns)
     figure = new_figure(max(4.2 * columns, 6.0), 3.1 * lines + 0.5, _title(records))
     best = _best(records)
-    panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for panel, name in zip(panels, names, strict=False):
-        handles = _draw(panel, records, name, best)
+    panels = []
+    for name in names:
+        axes = new_axes(figure)
+        handles = _draw(axes, records, name, best)
+        panels.append((axes, tidy(axes, "epoch", "", name, whole=True)))
         if name == "loss" and handles:
-            legend(panel, list(handles.values()), list(handles), loc="best")
-    for panel in panels[len(names) :]:
-        panel.set_visible(False)
+            legend(axes, list(handles.values()), list(handles), loc="best")
+    arrange([panels[start : start + columns] for start in range(0, len(panels), columns)])
     return png(figure)
 
 
@@ -67,26 +68,22 @@ def _best(records: Sequence[Record]) -> int | None:
     return None
 
 
-def _draw(panel: "Axes", records: Sequence[Record], name: str, best: int | None) -> dict[str, Any]:
+def _draw(axes: "Axes", records: Sequence[Record], name: str, best: int | None) -> dict[str, Any]:
     """Draw one value; returns the lines by what they show."""
-    from matplotlib.ticker import MaxNLocator
-
     places = range(1, len(records) + 1)
     handles: dict[str, Any] = {}
     for split, colour in SPLITS.items():
         values = _numbers(records, f"{split}_{name}")
         if any(map(math.isfinite, values)):
             marker = "o" if len(records) <= MARKERS_UP_TO else ""
-            (handles[split],) = panel.plot(places, values, color=colour, linewidth=1.6, marker=marker, markersize=3)
+            (handles[split],) = axes.plot(places, values, color=colour, linewidth=1.6, marker=marker, markersize=3)
     if best is not None:
-        line = panel.axvline(best, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+        line = axes.axvline(best, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
         handles[f"least loss: epoch {best}"] = line
     for place in _phase_starts(records):
-        panel.axvline(place - 0.5, color=INK, linewidth=0.8)
-    tidy(panel, "epoch", "", name)
+        axes.axvline(place - 0.5, color=INK, linewidth=0.8)
     room = max(0.02 * len(records), 0.1)
-    panel.set_xlim(1 - room, len(records) + room)
-    panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axes.set_xlim(1 - room, len(records) + room)
     return handles
 
 

@@ -3,7 +3,21 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from nnkit.figures.canvas import BLUE, GREY, INK, RED, legend, new_figure, png, say, tidy
+from nnkit.figures.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    RED,
+    arrange,
+    bars,
+    legend,
+    new_axes,
+    new_figure,
+    png,
+    say,
+    short,
+    tidy,
+)
 from nnkit.figures.curves import task_of
 from nnkit.metrics.probabilities import believed_and_true, bins_of
 
@@ -19,6 +33,8 @@ BINS = 10
 MOST_DOTS = 5000
 """Of more rows so many, evenly chosen, are drawn as dots."""
 MOST_TARGETS = 6
+LONGEST_NAME = 20
+"""Letters of a class or target in the name of an axis."""
 
 
 def calibration(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> bytes:
@@ -34,16 +50,18 @@ def calibration(truth: "Truth", outputs: "Floats", classes: Sequence[str]) -> by
     finite = np.isfinite(believed)
     believed, came_true = believed[finite], came_true[finite]
     figure = new_figure(5.6, 6.6, "Calibration")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    upper, lower = new_axes(figure), new_axes(figure)
+    positive = short(classes[-1], LONGEST_NAME)
     what, share = {
-        "binary": (f"probability of {classes[-1]}", f"share of rows that are {classes[-1]}"),
+        "binary": (f"probability of {positive}", f"share of rows that are {positive}"),
         "multiclass": ("probability of the predicted class", "share of predictions that are right"),
         "multilabel": ("probability of a label", "share of labels that are there"),
     }[task]
     _draw_reliability(upper, believed, came_true)
-    tidy(upper, "", share)
-    lower.hist(believed, bins=np.linspace(0, 1, 2 * BINS + 1), color=BLUE, edgecolor="white", linewidth=0.6)
-    tidy(lower, what, "rows" if task != "multilabel" else "labels")
+    bars(lower, *np.histogram(believed, np.linspace(0, 1, 2 * BINS + 1)))
+    lower.set_xlim(upper.get_xlim())
+    rows = tidy(lower, what, "rows" if task != "multilabel" else "labels", steps=4)
+    arrange([[(upper, tidy(upper, "", share, xticks=False))], [(lower, rows)]], heights=[3, 1])
     return png(figure)
 
 
@@ -71,22 +89,26 @@ def residuals(truth: "Truth", outputs: "Floats", targets: Sequence[str]) -> byte
     ``truth`` and ``outputs`` are [n, k], in the units of the ``targets``. Of more than six targets the first six are
     drawn.
     """
+    import numpy as np
+
     shown = min(len(targets), MOST_TARGETS)
     title = "Predictions and errors" if shown == len(targets) else f"Predictions and errors, first {shown} targets"
     figure = new_figure(9.0, 3.9 * shown + 0.4, title)
-    panels = figure.subplots(shown, 2, squeeze=False)
+    lines = []
     for index, name in enumerate(targets[:shown]):
-        _draw_target(panels[index, 0], panels[index, 1], truth[:, index].astype(float), outputs[:, index], name)
+        left, right = new_axes(figure), new_axes(figure)
+        finite = np.isfinite(outputs[:, index])
+        _draw_target(left, right, truth[finite, index].astype(float), outputs[finite, index])
+        named = short(name, LONGEST_NAME)
+        errors = tidy(right, f"error of {named} (predicted - true)", "rows")
+        lines.append([(left, tidy(left, f"true {named}", f"predicted {named}")), (right, errors)])
+    arrange(lines)
     return png(figure)
 
 
-def _draw_target(left: "Axes", right: "Axes", truth: "Floats", outputs: "Floats", name: str) -> None:
+def _draw_target(left: "Axes", right: "Axes", truth: "Floats", outputs: "Floats") -> None:
     import numpy as np
 
-    finite = np.isfinite(outputs)
-    truth, outputs = truth[finite], outputs[finite]
-    tidy(left, f"true {name}", f"predicted {name}")
-    tidy(right, f"error of {name} (predicted - true)", "rows")
     if not len(truth):
         say(left, "no rows")
         return
@@ -97,8 +119,9 @@ def _draw_target(left: "Axes", right: "Axes", truth: "Floats", outputs: "Floats"
     (diagonal,) = left.plot(ends, ends, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
     legend(left, [diagonal], ["perfect"], loc="upper left")
     errors = outputs - truth
-    right.hist(errors, bins=min(max(int(len(errors) ** 0.5), 5), 50), color=BLUE, edgecolor="white", linewidth=0.6)
-    right.margins(y=0.22)
+    counts, edges = np.histogram(errors, min(max(int(len(errors) ** 0.5), 5), 50))
+    bars(right, counts, edges)
+    right.set_ylim(0, 1.3 * counts.max())
     middle = right.axvline(float(errors.mean()), color=RED, linewidth=1.4)
     label = f"mean {errors.mean():.3g}, deviation {errors.std():.3g}"
     legend(right, [middle], [label], loc="upper right")

@@ -1,18 +1,20 @@
-"""Metrics: what is reported of a model's predictions; scikit-learn computes them wherever it can."""
+"""Metrics: what is reported of a model's predictions.
 
-from collections.abc import Sequence
+Their formulas and conventions are scikit-learn's, which the tests compare with; importing it takes longer than training
+a small network, so numpy computes them.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
+from nnkit.metrics.sample import Sample
+from nnkit.metrics.sample import predicted as predicted
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Truth: TypeAlias = NDArray[np.generic]
-    Floats: TypeAlias = NDArray[np.float64]
+    from nnkit.metrics.sample import Floats, Truth
 
 
 class Metric(Piece):
@@ -36,19 +38,24 @@ class Metric(Piece):
 
     def compute(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None" = None) -> float:
         """Compare ``truth`` with ``outputs`` (arrays as in ``nnkit.tasks``); NaN where the metric is undefined."""
-        import numpy as np
+        return compute_all([self], truth, outputs, task, weights)[self.key]
 
-        if weights is not None:
-            counted = weights > 0
-            truth, outputs, weights = truth[counted], outputs[counted], weights[counted]
-        if not len(truth) or not np.isfinite(outputs).all():
-            return float("nan")
-        with np.errstate(all="ignore"):
-            return float(self.value(truth, outputs, task, weights))
-
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
-        """Return the metric of at least one row with finite outputs and weights above 0; NaN where it is undefined."""
+    def value(self, sample: Sample) -> float:
+        """Return the metric of a sample; NaN where it is undefined."""
         raise TypeError(f"{type(self).__name__} does not say what it computes")
+
+
+def compute_all(
+    metrics: Iterable[Metric], truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None" = None
+) -> dict[str, float]:
+    """Compare ``truth`` with ``outputs`` by several metrics, what they share counted once; NaN where undefined."""
+    import numpy as np
+
+    sample = Sample.of(truth, outputs, task, weights)
+    if sample is None:
+        return {metric.key: float("nan") for metric in metrics}
+    with np.errstate(all="ignore"):
+        return {metric.key: float(metric.value(sample)) for metric in metrics}
 
 
 METRICS = Registry("metrics", "metric", Metric, home="nnkit.metrics")
@@ -65,18 +72,3 @@ _USUAL: dict[Task, tuple[str, ...]] = {
 def or_defaults(metrics: Sequence[Metric], task: Task) -> Sequence[Metric]:
     """Return the metrics that a spec names, or where it names none those that are usual for the task."""
     return metrics or [METRICS.decode(name) for name in _USUAL[task]]
-
-
-def predicted(outputs: "Floats", task: Task) -> "Truth":
-    """Return what outputs decide for, in the form of the truth.
-
-    Binary and multilabel: 1 where the probability is above 1/2. Multiclass: the index of the likeliest class, the first
-    of equals. Regression: the outputs.
-    """
-    import numpy as np
-
-    if task == "regression":
-        return outputs
-    if task == "multiclass":
-        return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
-    return (outputs > 0.5).astype(np.int64)

@@ -1,14 +1,14 @@
 """Metrics of decisions: which class was predicted, whatever its probability."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from nnkit.metrics import METRICS, Metric, predicted
-from nnkit.tasks import Task
+from nnkit.metrics import METRICS, Metric
+from nnkit.metrics.sample import Sample, Tallies, count, one_hot
 
 if TYPE_CHECKING:
-    from nnkit.metrics import Floats, Truth
+    from nnkit.metrics.sample import Floats
 
 NAN = float("nan")
 
@@ -20,11 +20,11 @@ class Accuracy(Metric):
     tasks = frozenset({"binary", "multiclass", "multilabel"})
     goal = "max"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return scikit-learn's accuracy_score."""
-        from sklearn.metrics import accuracy_score
-
-        return float(accuracy_score(truth, predicted(outputs, task), sample_weight=weights))
+        if sample.task == "multilabel":
+            return float(sample.mean((sample.truth == sample.decided).all(axis=1)))
+        return float(sample.tallies.hits.sum()) / sample.total
 
 
 @METRICS.register("balanced_accuracy")
@@ -34,13 +34,10 @@ class BalancedAccuracy(Metric):
     tasks = frozenset({"binary", "multiclass"})
     goal = "max"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return the mean recall, which is scikit-learn's balanced_accuracy_score."""
-        import numpy as np
-        from sklearn.metrics import recall_score
-
-        options: dict[str, Any] = {"labels": np.unique(truth), "average": "macro", "zero_division": 0.0}
-        return float(recall_score(truth, predicted(outputs, task), sample_weight=weights, **options))
+        occurs = sample.tallies.true > 0
+        return float((sample.tallies.hits[occurs] / sample.tallies.true[occurs]).mean())
 
 
 class _PerClass(Metric):
@@ -48,8 +45,6 @@ class _PerClass(Metric):
 
     tasks = frozenset({"binary", "multiclass", "multilabel"})
     goal = "max"
-    function: ClassVar[str]
-    """The name in ``sklearn.metrics``."""
 
     average: Literal["macro", "micro", "weighted"] | None = Field(
         default=None,
@@ -57,43 +52,57 @@ class _PerClass(Metric):
         "rows; null: the positive class where there are two, else macro.",
     )
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return what scikit-learn returns; in a mean, 0 for a class that the formula leaves undefined.
 
         As in scikit-learn, a mean leaves out classes that neither occur nor are predicted; unlike there, also labels.
         """
-        import sklearn.metrics
+        tallies = sample.tallies
+        if sample.task == "binary" and self.average is None:
+            return float(self.shares(tallies)[1])
+        import numpy as np
 
-        decided = predicted(outputs, task)
-        options: dict[str, Any] = {"average": self.average or "macro", "zero_division": 0.0}
-        if task == "binary" and self.average is None:
-            options = {"average": "binary", "zero_division": NAN}
-        if task == "multilabel":
-            options["labels"] = (truth.astype(bool) | decided.astype(bool)).any(axis=0).nonzero()[0]
-            if not len(options["labels"]):
-                return NAN
-        return float(getattr(sklearn.metrics, self.function)(truth, decided, sample_weight=weights, **options))
+        classes = tallies.occurring
+        if not classes.any():
+            return NAN
+        if self.average == "micro":
+            tallies = Tallies(
+                *(counts.sum(keepdims=True) for counts in (tallies.hits, tallies.predicted, tallies.true))
+            )
+            classes = tallies.occurring
+        weights = tallies.true[classes] if self.average == "weighted" and tallies.true.any() else None
+        return float(np.average(np.nan_to_num(self.shares(tallies)[classes]), weights=weights))
+
+    def shares(self, tallies: Tallies) -> "Floats":
+        """Return the metric of each class; NaN where it is undefined."""
+        raise TypeError(f"{type(self).__name__} does not say what it computes")
 
 
 @METRICS.register("precision")
 class Precision(_PerClass):
     """Share of the rows predicted to be of a class that are."""
 
-    function = "precision_score"
+    def shares(self, tallies: Tallies) -> "Floats":
+        """Return true positives / predicted positives."""
+        return tallies.hits / tallies.predicted
 
 
 @METRICS.register("recall")
 class Recall(_PerClass):
     """Share of the rows of a class that are predicted to be, also known as sensitivity."""
 
-    function = "recall_score"
+    def shares(self, tallies: Tallies) -> "Floats":
+        """Return true positives / all positives."""
+        return tallies.hits / tallies.true
 
 
 @METRICS.register("f1")
 class F1(_PerClass):
     """The harmonic mean of precision and recall."""
 
-    function = "f1_score"
+    def shares(self, tallies: Tallies) -> "Floats":
+        """Return 2 * true positives / (predicted positives + all positives)."""
+        return 2 * tallies.hits / (tallies.predicted + tallies.true)
 
 
 @METRICS.register("specificity")
@@ -106,16 +115,16 @@ class Specificity(Metric):
     tasks = frozenset({"binary", "multiclass", "multilabel"})
     goal = "max"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
-        """Return true negatives / all negatives, from scikit-learn's counts."""
+    def value(self, sample: Sample) -> float:
+        """Return true negatives / all negatives, the mean over the classes or labels that have negatives."""
         import numpy as np
-        from sklearn.metrics import multilabel_confusion_matrix
 
-        classes = [1] if task == "binary" else range(outputs.shape[1])
-        counts = multilabel_confusion_matrix(truth, predicted(outputs, task), labels=classes, sample_weight=weights)
-        shares = counts[:, 0, 0] / counts[:, 0].sum(axis=1)
-        defined = shares[~np.isnan(shares)]
-        return float(defined.mean()) if len(defined) else NAN
+        truth, _ = one_hot(sample.truth, sample.outputs, sample.task)
+        decided, _ = one_hot(sample.decided, sample.outputs, sample.task)
+        weights = np.ones(len(truth)) if sample.weights is None else sample.weights
+        negatives = weights @ (1 - truth.astype(np.float64))
+        shares = weights @ ((1 - truth.astype(np.float64)) * (1 - decided.astype(np.float64))) / negatives
+        return float(shares[negatives > 0].mean()) if negatives.any() else NAN
 
 
 @METRICS.register("hamming_loss")
@@ -125,11 +134,9 @@ class HammingLoss(Metric):
     tasks = frozenset({"multilabel"})
     goal = "min"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return scikit-learn's hamming_loss."""
-        from sklearn.metrics import hamming_loss
-
-        return float(hamming_loss(truth, predicted(outputs, task), sample_weight=weights))
+        return float(sample.mean(sample.truth != sample.decided).mean())
 
 
 @METRICS.register("mcc")
@@ -139,13 +146,17 @@ class MCC(Metric):
     tasks = frozenset({"binary", "multiclass"})
     goal = "max"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return scikit-learn's matthews_corrcoef: 0 where the prediction is constant, NaN where the truth is."""
-        from sklearn.metrics import matthews_corrcoef
-
-        if (truth == truth[0]).all():
+        if (sample.truth == sample.truth[0]).all():
             return NAN
-        return float(matthews_corrcoef(truth, predicted(outputs, task), sample_weight=weights))
+        if (sample.decided == sample.decided[0]).all():
+            return 0.0
+        tallies, total = sample.tallies, sample.total
+        spread = total**2 - float(tallies.true @ tallies.true)
+        of_predictions = total**2 - float(tallies.predicted @ tallies.predicted)
+        together = float(tallies.hits.sum()) * total - float(tallies.true @ tallies.predicted)
+        return float(together / (spread * of_predictions) ** 0.5)
 
 
 @METRICS.register("cohen_kappa")
@@ -159,13 +170,18 @@ class CohenKappa(Metric):
         default=None, description="Where classes are in order: how errors grow with their distance; null: all the same."
     )
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
-        """Return scikit-learn's cohen_kappa_score; NaN where truth and prediction are one and the same class."""
-        from sklearn.metrics import cohen_kappa_score
+    def value(self, sample: Sample) -> float:
+        """Return scikit-learn's cohen_kappa_score; NaN where truth and prediction are one and the same class.
 
-        decided = predicted(outputs, task)
-        if (truth == truth[0]).all() and (decided == truth[0]).all():
-            return NAN
-        # All classes are named, since distances are counted in places of this list.
-        labels = range(2 if task == "binary" else outputs.shape[1])
-        return float(cohen_kappa_score(truth, decided, labels=labels, weights=self.weighting, sample_weight=weights))
+        Distances are counted in places of the list of all classes, those without rows too.
+        """
+        import numpy as np
+
+        counts = count(sample.truth, sample.decided, sample.classes, sample.weights).astype(np.float64)
+        by_chance = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+        places = np.arange(sample.classes)
+        distance = np.abs(places[:, None] - places).astype(np.float64)
+        power = {None: 0, "linear": 1, "quadratic": 2}[self.weighting]
+        cost = np.where(distance > 0, distance**power, 0.0)
+        expected = float((cost * by_chance).sum())
+        return 1 - float((cost * counts).sum()) / expected if expected else NAN

@@ -5,23 +5,16 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from nnkit.metrics import METRICS, Metric
+from nnkit.metrics.ranking import area, mean_precision, precision_recall_curve, roc_curve, share_in_order
+from nnkit.metrics.sample import Sample, one_hot
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nnkit.metrics import Floats, Truth
+    from nnkit.metrics.sample import Floats, Truth
 
 NAN = float("nan")
-
-
-def one_hot(truth: "Truth", outputs: "Floats", task: Task) -> "tuple[Truth, Floats]":
-    """Return truth (0 and 1) and probabilities, both [n, columns]: a column for the positive class, class or label."""
-    import numpy as np
-
-    if task == "binary":
-        return truth[:, None], outputs[:, None]
-    return (np.eye(outputs.shape[1])[truth.astype(np.int64)] if task == "multiclass" else truth), outputs
 
 
 class _Ranking(Metric):
@@ -30,11 +23,11 @@ class _Ranking(Metric):
     tasks = frozenset({"binary", "multiclass", "multilabel"})
     goal = "max"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return the mean over the columns that have both rows of the class and others."""
-        truths, scores = one_hot(truth, outputs, task)
+        truths, scores = one_hot(sample.truth, sample.outputs, sample.task)
         values = [
-            self.of_column(column, score, weights)
+            self.of_column(column, score, sample.weights)
             for column, score in zip(truths.T, scores.T, strict=True)
             if column.min() != column.max()
         ]
@@ -54,9 +47,7 @@ class RocAuc(_Ranking):
 
     def of_column(self, truth: "Truth", scores: "Floats", weights: "Floats | None") -> float:
         """Return scikit-learn's roc_auc_score."""
-        from sklearn.metrics import roc_auc_score
-
-        return float(roc_auc_score(truth, scores, sample_weight=weights))
+        return share_in_order(truth, scores) if weights is None else area(*roc_curve(truth, scores, weights))
 
 
 @METRICS.register("pr_auc")
@@ -68,9 +59,7 @@ class PrAuc(_Ranking):
 
     def of_column(self, truth: "Truth", scores: "Floats", weights: "Floats | None") -> float:
         """Return scikit-learn's average_precision_score."""
-        from sklearn.metrics import average_precision_score
-
-        return float(average_precision_score(truth, scores, sample_weight=weights))
+        return mean_precision(*precision_recall_curve(truth, scores, weights))
 
 
 @METRICS.register("log_loss")
@@ -80,18 +69,18 @@ class LogLoss(Metric):
     tasks = frozenset({"binary", "multiclass", "multilabel"})
     goal = "min"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
-        """Return scikit-learn's log_loss."""
+    def value(self, sample: Sample) -> float:
+        """Return scikit-learn's log_loss, which takes probabilities of 0 and 1 for the next number to them."""
         import numpy as np
-        from sklearn.metrics import log_loss
 
-        if task == "multiclass":
+        least = np.finfo(np.float64).eps
+        if sample.task == "multiclass":
             # Probabilities that were computed in float32 add up to 1 only nearly.
-            whole = outputs / outputs.sum(axis=1, keepdims=True)
-            return float(log_loss(truth, whole, labels=range(outputs.shape[1]), sample_weight=weights))
-        truths, scores = one_hot(truth, outputs, task)
-        pairs = zip(truths.T, scores.T, strict=True)
-        return float(np.mean([log_loss(y, p, labels=[0, 1], sample_weight=weights) for y, p in pairs]))
+            of_truth = sample.outputs[np.arange(len(sample.truth)), sample.truth.astype(np.int64)]
+            believed = of_truth / sample.outputs.sum(axis=1)
+        else:
+            believed = np.where(sample.truth.astype(bool), sample.outputs, 1 - sample.outputs)
+        return float(sample.mean(-np.log(np.clip(believed, least, 1 - least))).mean())
 
 
 @METRICS.register("brier")
@@ -104,14 +93,13 @@ class Brier(Metric):
     tasks = frozenset({"binary", "multiclass", "multilabel"})
     goal = "min"
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return the mean of the squares."""
         import numpy as np
 
-        truths, scores = one_hot(truth, outputs, task)
+        truths, scores = one_hot(sample.truth, sample.outputs, sample.task)
         squares = (scores - truths.astype(np.float64)) ** 2
-        rows = squares.sum(axis=1) if task == "multiclass" else squares.mean(axis=1)
-        return float(np.average(rows, weights=weights))
+        return float(sample.mean(squares.sum(axis=1) if sample.task == "multiclass" else squares.mean(axis=1)))
 
 
 @METRICS.register("top_k_accuracy")
@@ -123,12 +111,12 @@ class TopKAccuracy(Metric):
 
     k: int = Field(default=5, ge=1, description="How many of the likeliest classes are looked at.")
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return the share; among equal probabilities the first class counts as likelier, as in a prediction."""
         import numpy as np
 
-        likeliest = np.argsort(-outputs, axis=1, kind="stable")[:, : self.k]
-        return float(np.average((likeliest == truth[:, None]).any(axis=1), weights=weights))
+        likeliest = np.argsort(-sample.outputs, axis=1, kind="stable")[:, : self.k]
+        return float(sample.mean((likeliest == sample.truth[:, None]).any(axis=1)))
 
 
 @METRICS.register("calibration_error")
@@ -144,12 +132,13 @@ class CalibrationError(Metric):
 
     bins: int = Field(default=10, ge=1, le=1000, description="How many bins there are from 0 to 1.")
 
-    def value(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None") -> float:
+    def value(self, sample: Sample) -> float:
         """Return the mean over the bins, each by its share of the rows."""
         import numpy as np
 
-        believed, came_true = believed_and_true(truth, outputs, task)
-        counts = np.repeat(np.ones(len(truth)) if weights is None else weights, believed.size // len(truth))
+        believed, came_true = believed_and_true(sample.truth, sample.outputs, sample.task)
+        rows = len(sample.truth)
+        counts = np.repeat(np.ones(rows) if sample.weights is None else sample.weights, believed.size // rows)
         gaps = np.bincount(bins_of(believed, self.bins), counts * (believed - came_true), self.bins)
         return float(np.abs(gaps).sum() / counts.sum())
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import Path, Problem, SpecError
 from nnkit.losses import LossChoice
+from nnkit.metrics import compute_all
 from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
@@ -270,7 +271,7 @@ class Supervised(Procedure):
         finish, metrics = self.finish(work.plan, pipeline.task), work.loop.metrics
 
         def score(truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]") -> dict[str, float]:
-            return {metric.key: metric.compute(truth, outputs, pipeline.task) for metric in metrics}
+            return compute_all(metrics, truth, outputs, pipeline.task)
 
         assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
         return Scoring(

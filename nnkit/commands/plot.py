@@ -1,0 +1,69 @@
+"""``nnkit plot``: the pictures of a run, from the files in its folder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nnkit.data.pipeline import Pipeline
+from nnkit.errors import RunError
+from nnkit.files import atomic_write, make_folder
+from nnkit.metrics.sample import count, predicted
+from nnkit.predictions import Layout, Predictions, read_predictions
+from nnkit.runs.folder import CONFUSION_PICTURE, HISTORY, HISTORY_PICTURE, PREDICTIONS, RunFolder
+
+
+def plot(run: Path, out: Path | None = None) -> list[Path]:
+    """Draw the pictures of a run into its folder, or into ``out``, and return their paths.
+
+    Those are what its files are enough for: a run that was stopped has a history and no predictions; one of several
+    folds has the predictions of all rows, and each fold a history. Raises ``RunError`` where there is nothing to draw.
+    """
+    folder = RunFolder.open(run)
+    pictures: dict[str, bytes] = {}
+    if (folder.path / HISTORY).exists():
+        folder.read(HISTORY)
+        pictures |= history_picture(folder.history())
+    if (folder.path / PREDICTIONS).exists() or PREDICTIONS in folder.manifest.files:
+        pictures |= prediction_pictures(*_predictions(folder))
+    if not pictures:
+        raise RunError(
+            f"{run}: has neither epochs nor predictions to draw: its status is {folder.manifest.status}; "
+            f"go on with: nnkit train --resume {run}"
+        )
+    target = out or folder.path
+    make_folder(target)
+    for name, picture in pictures.items():
+        atomic_write(target / name, picture)
+    return [target / name for name in pictures]
+
+
+def _predictions(folder: RunFolder) -> tuple[Pipeline, Predictions]:
+    pipeline = (folder.fold(1) if folder.manifest.folds else folder).pipeline()
+    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
+    return pipeline, read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), layout)
+
+
+def history_picture(records: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return the picture of a history by its file's name; nothing for a history without epochs."""
+    from nnkit import figures
+
+    return {HISTORY_PICTURE: figures.history(records)} if records else {}
+
+
+def prediction_pictures(pipeline: Pipeline, predictions: Predictions) -> dict[str, bytes]:
+    """Return the pictures of predictions, those that fit the task, by their files' names."""
+    from nnkit import figures
+
+    truth, outputs, classes = predictions.truth, predictions.outputs, pipeline.classes
+    if pipeline.task == "regression":
+        return {"residuals.png": figures.residuals(truth, outputs, pipeline.targets)}
+    curves: Mapping[str, Callable[..., bytes]] = {
+        "roc.png": figures.roc,
+        "precision_recall.png": figures.precision_recall,
+        "calibration.png": figures.calibration,
+    }
+    pictures = {name: draw(truth, outputs, classes) for name, draw in curves.items()}
+    if pipeline.task != "multilabel":
+        counts = count(truth, predicted(outputs, pipeline.task), len(classes))
+        pictures[CONFUSION_PICTURE] = figures.confusion_matrix(counts, classes)
+    return pictures
