@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nnkit.engine.hooks import Hook
     from nnkit.engine.listener import Listener, Record
     from nnkit.engine.native import NativeNetwork
-    from nnkit.engine.phase import Phase
+    from nnkit.engine.state import Arrays
     from nnkit.engine.trainer import Stop
     from nnkit.nn.graph import GraphNetwork
 
@@ -112,13 +112,13 @@ def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
     options = checkpoints(training, ready.prepared.validation is not None)
     if options.best:
         watch = Watch(options.monitor, goal_of(options.monitor, training), options.min_delta)
-        hooks.append(BestWeights(watch, lambda phase: save_best(run, phase)))
+        hooks.append(BestWeights(watch, lambda weights: save_best(run, weights)))
     return [hook for hook in hooks if hook is not None]
 
 
-def save_best(run: RunFolder, phase: "Phase") -> None:
+def save_best(run: RunFolder, weights: "Arrays") -> None:
     """Replace the file of the best weights."""
-    write_tensors(run.path / BEST, phase.weights(), {})
+    write_tensors(run.path / BEST, weights, {})
 
 
 @contextmanager

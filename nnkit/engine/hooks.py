@@ -24,6 +24,9 @@ class Hook(Protocol):
     def phase_ended(self, phase: Phase) -> None:
         """The phase is over, stopped or not."""
 
+    def close(self) -> None:
+        """Training ends here, for whatever reason: write what only memory has."""
+
     def state(self) -> Tree:
         """Return all that a later ``load`` needs."""
 
@@ -107,6 +110,9 @@ class EarlyStopping:
         if self._weights is not None:
             phase.set_weights(self._weights)
 
+    def close(self) -> None:
+        """Nothing to write."""
+
     def state(self) -> Tree:
         """Return the watch and the best weights."""
         return {"watch": self._watch.state(), "weights": self._weights}
@@ -118,27 +124,45 @@ class EarlyStopping:
 
 
 class BestWeights:
-    """Hands the phase to ``save`` whenever the monitored value is better than ever in this phase."""
+    """Hands the weights to ``save`` whenever the monitored value is better than ever in this phase.
 
-    def __init__(self, watch: Watch, save: Callable[[Phase], None]) -> None:
+    Where that comes more often than every ``seconds``, they wait in memory until then, or until a checkpoint or the
+    end: a killed run goes on from its checkpoint, and finds what came after it again.
+    """
+
+    def __init__(self, watch: Watch, save: Callable[[Arrays], None], seconds: float = 1.0) -> None:
         self._watch = watch
         self._save = save
+        self._seconds = seconds
+        self._saved_at = -math.inf
+        self._waiting: Arrays | None = None
 
     def phase_started(self, phase: Phase) -> None:
         """Forget the phase before."""
+        self.close()
         self._watch.reset()
 
     def epoch_ended(self, phase: Phase, record: Record) -> str | None:
-        """Save the best; never stops."""
+        """Keep the best; never stops."""
         if self._watch.better(record):
-            self._save(phase)
+            self._waiting = phase.weights()
+            if time.monotonic() - self._saved_at >= self._seconds:
+                self.close()
         return None
 
     def phase_ended(self, phase: Phase) -> None:
-        """Nothing to do."""
+        """Save what waits."""
+        self.close()
+
+    def close(self) -> None:
+        """Save what waits."""
+        if self._waiting is not None:
+            self._save(self._waiting)
+            self._waiting, self._saved_at = None, time.monotonic()
 
     def state(self) -> Tree:
-        """Return the watch."""
+        """Save what waits, so that it is not older than the checkpoint, and return the watch."""
+        self.close()
         return self._watch.state()
 
     def load(self, state: Tree) -> None:
@@ -176,6 +200,9 @@ class ReduceOnPlateau:
     def phase_ended(self, phase: Phase) -> None:
         """Nothing to do."""
 
+    def close(self) -> None:
+        """Nothing to write."""
+
     def state(self) -> Tree:
         """Return the watch and the rest that is left."""
         return {"watch": self._watch.state(), "resting": self._resting}
@@ -204,6 +231,9 @@ class TimeLimit:
 
     def phase_ended(self, phase: Phase) -> None:
         """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to write."""
 
     def _total(self) -> float:
         return self._spent + time.monotonic() - self._since

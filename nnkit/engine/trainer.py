@@ -54,7 +54,13 @@ class Trainer:
         self._records = checkpoint.records if checkpoint else 0
         self._saved_at = self.clock()
         self.store.truncate(self._records)
-        resumed = checkpoint.state if checkpoint else None
+        try:
+            self._fit(phases, checkpoint.state if checkpoint else None)
+        finally:
+            for hook in self.hooks:
+                hook.close()
+
+    def _fit(self, phases: Iterable[Phase], resumed: Tree | None) -> None:
         for number, phase in enumerate(phases):
             if number < self._position.phase:
                 continue

@@ -121,9 +121,9 @@ def test_early_stopping_goes_back_to_the_best_weights(tmp_path: Path) -> None:
     kept: Arrays = {}
     toy = phase(50)
 
-    def keep(phase: Phase) -> None:
+    def keep(weights: Arrays) -> None:
         kept.clear()
-        kept.update(phase.weights())
+        kept.update(weights)
 
     best = BestWeights(Watch("validation_loss", "min", 0.0), keep)
     Trainer([EarlyStopping(Watch("validation_loss", "min", 0.0), 2, True, 0), best], store).fit([toy])
@@ -180,3 +180,29 @@ def test_weights_that_are_not_finite_are_named() -> None:
         toy.network.state_dict()["first.bias"][0] = torch.inf
     with pytest.raises(DivergedError, match=r"the weights first\.bias are not finite"):
         check_weights(toy, Position(0, 2, 3))
+
+
+def test_best_weights_wait_for_a_moment_but_for_no_longer_than_a_checkpoint_or_the_end(tmp_path: Path) -> None:
+    saved: list[Arrays] = []
+    watch = Watch("train_loss", "min", 0.0)
+    hook, toy = BestWeights(watch, saved.append, seconds=1e9), phase(3)
+    losses: list[Record] = [{"epoch": 1, "train_loss": 3.0}, {"epoch": 2, "train_loss": 2.0}]
+    hook.epoch_ended(toy, losses[0])
+    assert len(saved) == 1
+    toy.set_weights({name: array + 1 for name, array in toy.weights().items()})
+    hook.epoch_ended(toy, losses[1])
+    assert len(saved) == 1
+    hook.state()
+    assert len(saved) == 2
+    assert all(np.array_equal(array, saved[1][name]) for name, array in toy.weights().items())
+    hook.close()
+    assert len(saved) == 2
+
+
+def test_what_waits_is_saved_where_training_diverges(tmp_path: Path) -> None:
+    saved: list[Arrays] = []
+    hook = BestWeights(Watch("train_loss", "min", 0.0), saved.append, seconds=1e9)
+    hook._saved_at = np.inf  # As if something had been saved just now: only the end can save.
+    with pytest.raises(DivergedError):
+        Trainer([hook], FolderStore(tmp_path)).fit([phase(40, make_optimizer=lambda p: torch.optim.SGD(p, 2.0, 0.9))])
+    assert len(saved) == 1
