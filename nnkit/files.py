@@ -43,22 +43,30 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise ResourceError(f"{path}: cannot be written: {way_out}") from error
 
 
-def atomic_write(path: Path, data: bytes | str) -> None:
+def atomic_write(path: Path, data: bytes | str, durable: bool = True) -> None:
     """Replace ``path`` by ``data`` (text as UTF-8) so that it holds the old content or the new, whole, at any moment.
 
     The data goes to a temporary name in the same folder, to the disk, and is then renamed. On a failure the old
-    file is untouched, the temporary one is removed, and a ``ResourceError`` says why.
+    file is untouched, the temporary one is removed, and a ``ResourceError`` says why. What is not ``durable`` does not
+    wait for the disk: it may be lost with the machine's power, for what can be made again.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     with disk_errors(path):
         try:
-            _write_synced(temporary, data.encode() if isinstance(data, str) else data)
+            write = _write_synced if durable else _write_new
+            write(temporary, data.encode() if isinstance(data, str) else data)
             temporary.replace(path)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
 
 
 def _write_synced(path: Path, data: bytes) -> None:

@@ -277,6 +277,16 @@ def test_history_of_one_epoch_of_no_numbers_and_of_two_phases(drawn: "list[Figur
     assert [line.get_xdata()[0] for line in data_lines(drawn[2].axes[0])][-1] == 2.5
 
 
+@pytest.mark.parametrize("value", [math.inf, 1.7e308, 10**400, 5e-324, "high", None, [1], True])
+def test_history_of_what_a_damaged_file_may_hold(value: Any) -> None:
+    kept = [
+        {"phase": [1], "train_loss": 1.0, "train_": 2},
+        {"train_loss": value},
+        {"epoch": value, "train_loss": -1.7e308},
+    ]
+    assert min(size(figures.history(kept))) > 400
+
+
 def test_history_draws_at_most_six_panels(drawn: "list[Figure]") -> None:
     figures.history(records(3, **{f"train_m{number}": float for number in range(9)}, train_loss=float))
     titles = [axes.get_title() for axes in drawn[0].axes if axes.get_visible()]

@@ -30,6 +30,16 @@ def test_the_umask_decides_who_may_read(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
 
 
+def test_what_can_be_made_again_does_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    files.atomic_write(tmp_path / "a", b"picture", durable=False)
+    assert (tmp_path / "a").read_bytes() == b"picture"
+    assert (sorted(tmp_path.iterdir()), synced) == ([tmp_path / "a"], [])
+    files.atomic_write(tmp_path / "a", b"weights")
+    assert len(synced) == 2
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

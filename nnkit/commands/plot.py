@@ -30,11 +30,15 @@ def plot(run: Path, out: Path | None = None) -> list[Path]:
             f"{run}: has neither epochs nor predictions to draw: its status is {folder.manifest.status}; "
             f"go on with: nnkit train --resume {run}"
         )
-    target = out or folder.path
-    make_folder(target)
+    return write_pictures(out or folder.path, pictures)
+
+
+def write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> list[Path]:
+    """Put pictures into a folder and return their paths; nobody waits for the disk, as they can be drawn again."""
+    make_folder(folder)
     for name, picture in pictures.items():
-        atomic_write(target / name, picture)
-    return [target / name for name in pictures]
+        atomic_write(folder / name, picture, durable=False)
+    return [folder / name for name in pictures]
 
 
 def _predictions(folder: RunFolder) -> tuple[Pipeline, Predictions]:

@@ -1,9 +1,9 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nnkit.commands.plot import history_picture, prediction_pictures
+from nnkit.commands.plot import history_picture, prediction_pictures, write_pictures
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, confusion_csv, evaluate
@@ -50,12 +50,7 @@ def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool
     run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
     _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
     if pictures:
-        _write_pictures(run, history_picture(run.history()) | prediction_pictures(pipeline, outcome.reported))
-
-
-def _write_pictures(run: RunFolder, pictures: Mapping[str, bytes]) -> None:
-    for name, picture in pictures.items():
-        run.write(name, picture)
+        write_pictures(run.path, history_picture(run.history()) | prediction_pictures(pipeline, outcome.reported))
 
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
@@ -87,7 +82,7 @@ def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outco
     )
     pipeline = folds[0].prepared.pipeline
     _write_reported(run, pipeline, together, score(folds[0].experiment, pipeline, together))
-    _write_pictures(run, prediction_pictures(pipeline, together))
+    write_pictures(run.path, prediction_pictures(pipeline, together))
 
 
 def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> None:

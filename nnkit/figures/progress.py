@@ -55,7 +55,8 @@ def _title(records: Sequence[Record]) -> str:
 
 def _numbers(records: Sequence[Record], name: str) -> list[float]:
     values = (record.get(name) for record in records)
-    return [float(value) if isinstance(value, int | float) else math.nan for value in values]
+    # Of numbers near the largest there are, axes could not be made.
+    return [float(value) if isinstance(value, int | float) and abs(value) < 1e300 else math.nan for value in values]
 
 
 def _best(records: Sequence[Record]) -> int | None:
