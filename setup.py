@@ -1,20 +1,17 @@
-"""The compiled parts, which nnkit can do without: where there is no compiler, it is only slower."""
+"""The part of the build that pyproject.toml cannot say: what is compiled, left out where no compiler is."""
 
 import sys
 
 from setuptools import Extension, setup
 
-FLAGS = ["/std:c++17", "/O2"] if sys.platform == "win32" else ["-std=c++17", "-O2", "-fvisibility=hidden"]
-
-setup(
-    ext_modules=[
-        Extension(
-            "nnkit.frames._text",
-            ["nnkit/frames/_text.cpp"],
-            extra_compile_args=FLAGS,
-            py_limited_api=True,
-            optional=True,
-        )
-    ],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+text = Extension(
+    "nnkit._text",
+    sources=["nnkit/native/text.cpp"],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")],
+    py_limited_api=True,
+    extra_compile_args=["/std:c++17", "/O2"]
+    if sys.platform == "win32"
+    else ["-std=c++17", "-O2", "-fvisibility=hidden"],
+    optional=True,
 )
+setup(ext_modules=[text], options={"bdist_wheel": {"py_limited_api": "cp311"}})

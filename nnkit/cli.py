@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gc
 import io
 import os
 import shutil
@@ -316,6 +317,9 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line and end the process with the code that the outcome has."""
     signal.signal(signal.SIGTERM, _terminate)
+    gc.set_threshold(
+        50_000
+    )  # Hundreds of classes are made at the start, and none of them is garbage: a tenth of the time.
     sys.exit(run())
 
 
