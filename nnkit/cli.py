@@ -337,7 +337,7 @@ def main() -> NoReturn:
     """Run the command line and end the process with the code that the outcome has."""
     signal.signal(signal.SIGTERM, _terminate)
     # Loading makes many objects and hardly a cycle: looking for cycles at the usual pace is a tenth of a short command.
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(50_000)
     sys.exit(run())
 
 

@@ -22,6 +22,8 @@ CHECK: dict[str, Any] = {
     "trainable": 1000,
     "steps_per_epoch": 700,
     "memory": 3 * 2**20,
+    "engine": "native",
+    "engine_reason": "it is the faster one",
 }
 
 
@@ -38,6 +40,7 @@ def test_the_tables_of_check() -> None:
         "steps an epoch  700",
         "parameters      1,072, 1,000 of them trained",
         "memory          about 3.0 MiB",
+        "engine          native: it is the faster one",
     ]
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias
 
+from nnkit.commands.overlap import Overlap
 from nnkit.commands.rejects import rejects_to
-from nnkit.commands.worker import Worker
 from nnkit.data.fresh import format_of, sniff
 from nnkit.data.pipeline import Chunk, Pipeline
 from nnkit.errors import DataError, UsageError
@@ -82,10 +82,10 @@ def predict(
         writer.write(predictor.outputs(chunk.dataset, start), chunk.raw if keep else {})
         output.flush()
 
-    with rejects_to(rejects, source.name) as refuse, Worker(write) as worker:
+    with rejects_to(rejects, source.name) as refuse, Overlap(write) as overlap:
         for chunk in stream:
             refuse(chunk.rejected)
-            worker.give((chunk, rows))
+            overlap.give((chunk, rows))
             rows += len(chunk.dataset)
             rejected += len(chunk.rejected)
     return PredictSummary(rows, rejected, dict(pipeline.unseen))

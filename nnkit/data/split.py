@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from heapq import heapreplace
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Rows = NDArray[np.int64]
+
+Unit: TypeAlias = list[int]
+"""Rows that stay together."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -105,8 +108,6 @@ class Divider:
 
     def folds(self) -> "Iterator[dict[str, Rows]]":
         """Yield the parts of each fold; validation rows are drawn from what does not test."""
-        import numpy as np
-
         assert self._split.folds is not None  # noqa: S101 - the caller looked
         count = self._split.folds
         units = self._ordered()
@@ -118,38 +119,33 @@ class Divider:
             rest = [rest[index] for index in self._draw.permutation(len(rest)).tolist()]
             share = self._split.share_of("validation") * self._rows / sum(map(len, rest))
             parts = self._divided(rest, {"validation": share})
-            yield self._finish(parts | {"test": np.concatenate(dealt[number])})
+            yield self._finish(parts | {"test": _flat(dealt[number])})
 
-    def _ordered(self) -> "list[Rows]":
+    def _ordered(self) -> list[Unit]:
         """Return units of rows that stay together, in the order in which parts take them: the first ones test."""
-        import numpy as np
-
-        rows = np.arange(self._rows)
         if self._split.order:
             keys = self._keys
-            order = rows if keys is None else np.array(sorted(rows.tolist(), key=keys.__getitem__), dtype=np.int64)
-            return list(order[::-1, None])
+            order = range(self._rows) if keys is None else sorted(range(self._rows), key=keys.__getitem__)
+            return [[row] for row in reversed(order)]
         if self._keys is not None:
             groups: dict[Any, list[int]] = {}
             for row, group in enumerate(self._keys):
                 groups.setdefault(group, []).append(row)
-            units = [np.array(members) for members in groups.values()]
+            units = list(groups.values())
             return [units[index] for index in self._draw.permutation(len(units)).tolist()]
-        return list(self._draw.permutation(rows)[:, None])
+        return [[row] for row in self._draw.permutation(self._rows).tolist()]
 
-    def _divided(self, units: "list[Rows]", shares: dict[str, float]) -> "dict[str, Rows]":
+    def _divided(self, units: list[Unit], shares: dict[str, float]) -> "dict[str, Rows]":
         """Deal units to parts until each has its share of all rows; train takes the rest, at least one of each class.
 
         Raises ``DataError`` where a part gets no row.
         """
-        import numpy as np
-
         shares = {name: share for name, share in shares.items() if share}
         strata = self._strata(units)
         counts = {
             name: allotted([sum(map(len, stratum)) for stratum in strata], share) for name, share in shares.items()
         }
-        parts: dict[str, list[Rows]] = {"train": [], **{name: [] for name in shares}}
+        parts: dict[str, list[Unit]] = {"train": [], **{name: [] for name in shares}}
         for index, stratum in enumerate(strata):
             taken = 0
             for name in shares:
@@ -165,13 +161,13 @@ class Divider:
                 f"no row is left for {' and '.join(empty)}: the split has {self._rows} rows to give; add rows, or "
                 "change its shares"
             )
-        return {name: np.concatenate(members) for name, members in parts.items()}
+        return {name: _flat(members) for name, members in parts.items()}
 
-    def _strata(self, units: "list[Rows]") -> "list[list[Rows]]":
+    def _strata(self, units: list[Unit]) -> list[list[Unit]]:
         """Return the units by class, or all as one stratum."""
         if self._labels is None:
             return [units]
-        strata: dict[Any, list[Rows]] = {}
+        strata: dict[Any, list[Unit]] = {}
         for unit in units:
             strata.setdefault(self._labels[unit[0]], []).append(unit)
         single = [str(label) for label, members in strata.items() if len(members) < 2]
@@ -180,9 +176,9 @@ class Divider:
             raise DataError(f"stratify needs two rows of each class, and there is one of {listed}; leave stratify out")
         return [strata[label] for label in sorted(strata)]
 
-    def _dealt(self, units: "list[Rows]", count: int) -> "list[list[Rows]]":
+    def _dealt(self, units: list[Unit], count: int) -> list[list[Unit]]:
         """Deal units to folds class by class, the large ones first, each to a fold that has the fewest rows."""
-        folds: list[list[Rows]] = [[] for _ in range(count)]
+        folds: list[list[Unit]] = [[] for _ in range(count)]
         sizes = [(0, number) for number in range(count)]
         dealt = [unit for stratum in self._strata(units) for unit in stratum]
         for unit in sorted(dealt, key=len, reverse=True):
@@ -208,3 +204,9 @@ class Divider:
         if not len(parts["train"]):
             raise DataError(f"no row is left for train: the split takes all {self._rows}")
         return {name: np.sort(rows) for name, rows in parts.items() if len(rows)}
+
+
+def _flat(units: Sequence[Unit]) -> "Rows":
+    import numpy as np
+
+    return np.array([row for unit in units for row in unit], dtype=np.int64)

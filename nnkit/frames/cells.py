@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from nnkit.frames import _text
+    from nnkit import _text
 
     compiled = _text
 else:
     try:
-        compiled = import_module("nnkit.frames._text")
+        compiled = import_module("nnkit._text")
     except ImportError:  # There was no compiler when nnkit was installed.
         compiled = None
 

@@ -1,10 +1,9 @@
 // The cells of plain delimited text, and numbers as text, in bulk and without the GIL.
 //
-// Each function takes what is plain and leaves the rest to Python, which decides what it means: see text.py,
-// kinds.py and predictions.py. Offsets are int32 and into one block; all buffers are checked against each other.
+// Each function takes what is plain and leaves the rest to Python, which decides what it means: see frames/
+// text.py, kinds.py and written.py. Offsets are int32 and into one block; all buffers are checked against each other.
 
 #define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
 #include <algorithm>

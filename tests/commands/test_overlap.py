@@ -3,18 +3,18 @@ from typing import NoReturn
 
 import pytest
 
-from nnkit.commands.worker import Worker
+from nnkit.commands.overlap import Overlap
 from nnkit.errors import DataError
 
 
 def test_the_first_item_is_worked_on_at_once_and_the_others_on_a_thread_in_order() -> None:
     done: list[tuple[int, bool]] = []
     here = threading.current_thread()
-    with Worker[int](lambda item: done.append((item, threading.current_thread() is here))) as worker:
-        worker.give(0)
+    with Overlap[int](lambda item: done.append((item, threading.current_thread() is here))) as overlap:
+        overlap.give(0)
         assert done == [(0, True)]
         for item in range(1, 50):
-            worker.give(item)
+            overlap.give(item)
     assert done == [(item, item == 0) for item in range(50)]
 
 
@@ -28,9 +28,9 @@ def test_what_was_given_before_a_mistake_is_worked_on() -> None:
         done.append(item)
 
     def give() -> NoReturn:
-        with Worker(work) as worker:
+        with Overlap(work) as overlap:
             for item in range(3):
-                worker.give(item)
+                overlap.give(item)
             started.set()
             raise DataError("row 4")
 
@@ -49,9 +49,9 @@ def test_a_failure_of_the_work_is_raised_to_the_giver_and_ends_it(last: int) -> 
             raise BrokenPipeError("closed")
 
     def give() -> None:
-        with Worker(work) as worker:
+        with Overlap(work) as overlap:
             for item in range(last + 1):
-                worker.give(item)
+                overlap.give(item)
             raise DataError("a later row")
 
     with pytest.raises(BrokenPipeError, match="closed"):
@@ -63,5 +63,5 @@ def test_a_failure_at_the_first_item() -> None:
     def work(item: int) -> NoReturn:
         raise ValueError(str(item))
 
-    with pytest.raises(ValueError, match="7"), Worker(work) as worker:
-        worker.give(7)
+    with pytest.raises(ValueError, match="7"), Overlap(work) as overlap:
+        overlap.give(7)

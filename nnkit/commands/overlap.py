@@ -1,4 +1,4 @@
-"""A worker: does one thing after the other beside whoever gives them to it."""
+"""Overlapping: work on one thing while the next is being made."""
 
 from collections.abc import Callable
 from queue import Queue
@@ -11,7 +11,7 @@ DEPTH = 2
 """Items that may wait: enough for neither side to stand still, and few, since they are in memory."""
 
 
-class Worker(Generic[Item]):
+class Overlap(Generic[Item]):
     """Calls ``work`` with each item in order: with the first at once, with the others on a thread of its own.
 
     So what is small needs no thread. An exception of ``work`` is raised when the next item is given, or at the end;
