@@ -41,23 +41,24 @@ def main(
     if again:
         write(json.loads(again.read_text(encoding="utf-8")), out, readme)
         return
-    names = chosen(only)
+    names = chosen("--only", only, list(WORKLOADS))
+    kept = chosen("--peers", peers, ["all", "none", *envs.names()])
     WORK.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=WORK) as folder:
         start = Settings(Path(folder), (churn or Settings.churn).resolve(), text and text.resolve())
         settings = prepared(sized(start, small, full))
-        workloads = [wanted(workload, peers, slow) for name in names for workload in WORKLOADS[name](settings)]
+        workloads = [wanted(workload, kept, slow) for name in names for workload in WORKLOADS[name](settings)]
         document = described(set_up(workloads), sys.argv[1:], settings.peak_seconds)
         time_all(workloads, rounds, settings.work, partial(keep, document, out))
     write(json.loads((out / "results.json").read_text(encoding="utf-8")), out, readme)
 
 
-def chosen(only: str) -> list[str]:
-    """Return the names of workloads; raises ``BadParameter`` for one that isn't there."""
-    names = only.split(",")
+def chosen(option: str, text: str, there: Sequence[str]) -> list[str]:
+    """Return the names in an option's text; raises ``BadParameter`` for one that isn't there."""
+    names = text.split(",")
     for name in names:
-        if name not in WORKLOADS:
-            raise typer.BadParameter(f"--only: unknown workload {name!r}; expected some of {', '.join(WORKLOADS)}")
+        if name not in there:
+            raise typer.BadParameter(f"{option}: unknown name {name!r}; expected some of {', '.join(there)}")
     return names
 
 
@@ -81,12 +82,11 @@ def prepared(settings: Settings) -> Settings:
     return replace(settings, rows=inputs.write_split(settings.churn, settings.split))
 
 
-def wanted(workload: Workload, peers: str, slow: bool) -> Workload:
+def wanted(workload: Workload, peers: Sequence[str], slow: bool) -> Workload:
     """Return the workload with only the rows asked for."""
-    names = {envs.NNKIT, *peers.split(",")}
 
     def asked(row: Row) -> bool:
-        return (peers == "all" or row.env in names) and (slow or not row.slow)
+        return ("all" in peers or row.env in (envs.NNKIT, *peers)) and (slow or not row.slow)
 
     return replace(workload, rows=[row for row in workload.rows if asked(row)])
 

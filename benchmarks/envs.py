@@ -12,6 +12,11 @@ SHOWN = ("torch", "numpy", "pandas", "pyarrow", "polars", "scikit-learn", "matpl
 NNKIT = "nnkit"
 
 
+def names() -> list[str]:
+    """Return the environments that there can be."""
+    return sorted(path.stem for path in (HERE / "requirements").glob("*.txt"))
+
+
 def ready(name: str) -> None:
     """Make an environment unless it is there with the same requirements; raises ``CalledProcessError`` from pip."""
     wanted = (HERE / "requirements" / f"{name}.txt").read_text(encoding="utf-8")

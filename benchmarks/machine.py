@@ -10,7 +10,7 @@ from benchmarks.settings import ROOT
 
 
 def described() -> dict[str, str]:
-    """Return the machine, the commit and the time, in words."""
+    """Return the machine, its load by other work before the first row, the commit and the time, in words."""
     return {
         "processor": processor(),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -18,6 +18,7 @@ def described() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
         "commit": commit(),
+        "load": f"{os.getloadavg()[0]:.1f}",
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     }
 

@@ -28,9 +28,9 @@ def times(value: float | None) -> str:
     return f"{shown(value)}x" if value is not None else "-"
 
 
-def grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table, all columns but the first two aligned right."""
-    rule = ["---" if index < 2 else "---:" for index in range(len(head))]
+def grid(head: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int] = (0, 1)) -> list[str]:
+    """Return the lines of a Markdown table, all columns but those in ``left`` aligned right."""
+    rule = ["---" if index in left else "---:" for index in range(len(head))]
     return ["| " + " | ".join(line) + " |" for line in (head, rule, *lines)]
 
 
@@ -78,7 +78,7 @@ def paragraph(machine: Mapping[str, str]) -> list[str]:
         "largest process, and never less than the harness's own 45 MiB, which Linux counts in.",
         "",
         f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['system']}, "
-        f"Python {machine['python']}; {machine['date']}, commit {machine['commit']}.",
+        f"Python {machine['python']}; {machine['date']}, commit {machine['commit']}; load before it {machine['load']}.",
     ]
 
 
@@ -108,7 +108,7 @@ def gist(document: Mapping[str, Any], sections: Sequence[Section]) -> str:
             "every figure from one run of `python -m benchmarks`, whose",
             "[page of results](benchmarks/results/results.md) has every row, its spread, memory and versions.",
             "",
-            *grid(head, lines),
+            *grid(head, lines, left=(0, 1, 2, 4)),
             END,
         ]
     )
