@@ -1,0 +1,1 @@
+"""Times nnkit beside its peers on the same work: ``python -m benchmarks``."""

@@ -1,0 +1,1 @@
+"""Scripts with numpy in them, run as processes of their own so that the harness stays small."""
