@@ -74,7 +74,8 @@ def _listener(listener: "Listener | None") -> "Listener":
 
 
 def _manifest(ready: Ready) -> Manifest:
-    from nnkit.engine.device import pick, threads_for
+    from nnkit.engine.device import pick
+    from nnkit.engine.threads import threads_for
 
     experiment = ready.experiment
     device = str(pick(experiment.training.device, experiment.training.precision))
