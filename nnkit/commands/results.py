@@ -1,6 +1,5 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnkit.data.pipeline import Pipeline
@@ -8,10 +7,10 @@ from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, confusion_csv, evaluate
 from nnkit.inference import Predictor
 from nnkit.metrics import or_defaults
-from nnkit.predictions import Layout, Predictions, predictions_csv
+from nnkit.predictions import Layout, Predictions, predictions_csv, read_predictions
 from nnkit.runs.card import model_card
 from nnkit.runs.folder import CARD, CONFUSION, CONFUSION_PICTURE, HISTORY_PICTURE, METRICS, PREDICTIONS, RunFolder
-from nnkit.runs.folds import combine_folds
+from nnkit.runs.folds import combine_folds, combine_seeds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
 
@@ -42,13 +41,16 @@ def outcome(run: RunFolder, ready: Ready) -> Outcome:
     )
 
 
-def write_results(run: RunFolder, ready: Ready, outcome: Outcome) -> None:
-    """Write metrics, predictions, the confusion matrix and the pictures of a run."""
+def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool = True) -> None:
+    """Write metrics, predictions, the confusion matrix and, if asked, the pictures of a run."""
     pipeline, experiment = ready.prepared.pipeline, ready.experiment
     evaluations = {split: score(experiment, pipeline, predictions) for split, predictions in outcome.splits.items()}
     run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
-    _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
-    _draw_history(run)
+    reported, evaluation = outcome.reported, list(evaluations.values())[-1]
+    _write_reported(run, pipeline, reported, evaluation)
+    if pictures:
+        _draw_reported(run, pipeline, reported, evaluation)
+        _draw_history(run)
 
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
@@ -62,6 +64,9 @@ def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions
     run.write(PREDICTIONS, predictions_csv(predictions, Layout(pipeline.task, pipeline.classes, pipeline.targets)))
     if evaluation.confusion is not None:
         run.write(CONFUSION, confusion_csv(evaluation))
+
+
+def _draw_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> None:
     for name, picture in _pictures(pipeline, predictions, evaluation).items():
         run.write(name, picture)
 
@@ -90,12 +95,18 @@ def _draw_history(run: RunFolder) -> None:
         run.write(HISTORY_PICTURE, figures.history(records))
 
 
-def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outcome]) -> None:
-    """Write what the folds say together: metrics by mean and deviation, and the predictions of all held-out rows."""
+def write_folds(run: RunFolder, ready: Ready) -> None:
+    """Write what the folds say together: metrics by mean and deviation, and the predictions of all held-out rows.
+
+    ``ready`` is that of any fold; all must be finished.
+    """
     import numpy as np
 
-    run.write_json(METRICS, combine_folds([run.fold(number).metrics() for number in range(1, len(folds) + 1)]))
-    held_out = [outcome.reported for outcome in outcomes]
+    folds = run.members()
+    run.write_json(METRICS, combine_folds([fold.metrics() for fold in folds]))
+    pipeline = ready.prepared.pipeline
+    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
+    held_out = [read_predictions(fold.read(PREDICTIONS), str(fold.path / PREDICTIONS), layout) for fold in folds]
     order = np.argsort(np.concatenate([part.rows for part in held_out]), kind="stable")
     weights = [part.weights for part in held_out if part.weights is not None]
     together = Predictions(
@@ -104,8 +115,15 @@ def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outco
         outputs=np.concatenate([part.outputs for part in held_out])[order],
         weights=np.concatenate(weights)[order] if weights else None,
     )
-    pipeline = folds[0].prepared.pipeline
-    _write_reported(run, pipeline, together, score(folds[0].experiment, pipeline, together))
+    evaluation = score(ready.experiment, pipeline, together)
+    _write_reported(run, pipeline, together, evaluation)
+    _draw_reported(run, pipeline, together, evaluation)
+
+
+def write_seeds(run: RunFolder) -> None:
+    """Write the metrics of all seeds that are finished, by mean and deviation and each."""
+    seeds = zip(run.manifest.seeds or [], run.members(), strict=True)
+    run.write_json(METRICS, combine_seeds({seed: member.metrics() for seed, member in seeds if member.finished}))
 
 
 def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> None:
