@@ -104,15 +104,10 @@ def train(
     if resume is None:
         if spec is None:
             raise UsageError("expected a spec to train, or --resume RUN")
+        folder, several = out or Path("runs"), _seeds(context, seeds, seed)
+        one = seed if several is None else None
         run = command.train(
-            spec,
-            overrides=sets or [],
-            out=out or Path("runs"),
-            device=device,
-            seed=seed if seeds is None else None,
-            seeds=_seeds(context, seeds, seed),
-            jobs=jobs,
-            listener=listener,
+            spec, overrides=sets or [], out=folder, device=device, seed=one, seeds=several, jobs=jobs, listener=listener
         )
     else:
         given = {"SPEC": spec, "--set": sets, "--out": out, "--seed": seed, "--seeds": seeds}

@@ -55,12 +55,11 @@ def train_one(
 
 def train_member(run: RunFolder, ready_of: ReadyOf, name: str, listener: "Listener", stop: "Stop") -> None:
     """Train a member of ``run`` in its folder, to the same bytes as a run of its own; a finished one stays as it is."""
-    member = run.member(name)
-    if member.finished:
+    if RunFolder(run.path / name).finished:
         return
     if stop.signal_number is not None:
         raise InterruptError("interrupted", stop.signal_number)
-    ready = ready_of(name)
+    ready, member = ready_of(name), run.member(name)
     member.write(SPEC, run.read(SPEC))
     member.write(RESOLVED, dump(ready.experiment))
     manifest = run.manifest.model_copy(update={"folds": None, "seeds": None, "seed": ready.experiment.seed})
