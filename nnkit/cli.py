@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import FrameType
@@ -84,6 +84,13 @@ def train(
     out: Annotated[Path | None, typer.Option(envvar="NNKIT_OUT", help="Folder for runs.  [default: runs]")] = None,
     device: Device = None,
     seed: Seed = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="0..39", help="Train with each of several seeds: 0..39, or 1,5,9, or both.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(envvar="NNKIT_JOBS", min=1, help="Folds or seeds to train at once.  [default: as cores allow]"),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -98,20 +105,33 @@ def train(
     if resume is None:
         if spec is None:
             raise UsageError("expected a spec to train, or --resume RUN")
-        folder = out or Path("runs")
-        run = command.train(spec, overrides=sets or [], out=folder, device=device, seed=seed, listener=listener)
+        folder, several = out or Path("runs"), _seeds(context, seeds, seed)
+        one = seed if several is None else None
+        run = command.train(
+            spec, overrides=sets or [], out=folder, device=device, seed=one, seeds=several, jobs=jobs, listener=listener
+        )
     else:
-        _refuse(context, "--resume goes on with the run as it was", spec=spec, sets=sets, out=out, seed=seed)
-        run = command.resume(resume, device=device, listener=listener)
+        given = {"SPEC": spec, "--set": sets, "--out": out, "--seed": seed, "--seeds": seeds}
+        _refuse(context, "--resume goes on with the run as it was", given)
+        run = command.resume(resume, device=device, jobs=jobs, listener=listener)
     _print_run(run, json, quiet)
 
 
-def _refuse(context: typer.Context, reason: str, **options: object) -> None:
+def _seeds(context: typer.Context, text: str | None, seed: int | None) -> list[int] | None:
+    if text is None:
+        return None
+    from nnkit.seeds import parse_seeds
+
+    _refuse(context, "--seeds names all the seeds", {"--seed": seed})
+    return parse_seeds(text)
+
+
+def _refuse(context: typer.Context, reason: str, options: Mapping[str, object]) -> None:
     """Raise ``UsageError`` for options that were typed though they mean nothing here; the environment's may stay."""
     for name, value in options.items():
-        source = context.get_parameter_source(name)
+        source = context.get_parameter_source({"--set": "sets"}.get(name, name.lower().removeprefix("--")))
         if value is not None and source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"{reason}; leave out {name.upper() if name == 'spec' else '--' + name.rstrip('s')}")
+            raise UsageError(f"{reason}; leave out {name}")
 
 
 def _print_run(run: Path, json: bool, quiet: bool) -> None:

@@ -47,12 +47,15 @@ class Lines:
         """Say it."""
         self.say(text)
 
+    def members(self, word: str, count: int, done: int, share: float) -> None:
+        """Say nothing: lines are for epochs."""
+
     def ended(self) -> None:
         """Say nothing more."""
 
 
 class Bar:
-    """A listener that draws a bar for each phase, with the losses of the last epoch beside it."""
+    """A listener that draws a bar for each phase, or one for many trainings, with the last losses beside it."""
 
     def __init__(self, console: "Console", epochs: bool) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -69,11 +72,14 @@ class Bar:
 
     def phase_started(self, name: str, epochs: int, steps_per_epoch: int) -> None:
         """Begin a bar."""
+        self.name, self.count, self.steps = name, epochs, steps_per_epoch
+        self._begin(name, epochs * steps_per_epoch)
+
+    def _begin(self, words: str, total: float) -> None:
         if not self.started:
             self.progress.start()
             self.started = True
-        self.name, self.count, self.steps = name, epochs, steps_per_epoch
-        self.task = self.progress.add_task(name, total=epochs * steps_per_epoch, last="")
+        self.task = self.progress.add_task(words, total=total, last="")
 
     def step(self, epoch: int, step: int) -> None:
         """Move the bar."""
@@ -86,6 +92,12 @@ class Bar:
         self.progress.update(self.task, last="  ".join(losses))
         if self.epochs:
             self.note(epoch_line(record))
+
+    def members(self, word: str, count: int, done: int, share: float) -> None:
+        """Move the one bar of all trainings."""
+        if not self.started:
+            self._begin(word, count)
+        self.progress.update(self.task, completed=share * count, description=f"{done} of {count} {word} done")
 
     def note(self, text: str) -> None:
         """Print above the bar."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from nnkit.config.decode import decode, locate
 from nnkit.config.document import Document, dump_yaml, load_document
 from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
-from nnkit.data.prepare import Prepared, prepare, prepare_folds
+from nnkit.data.prepare import Preparation, Prepared, prepare, prepare_folds
 from nnkit.data.spec import Data
 from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle
 from nnkit.errors import Problem, ResourceError, SpecError
@@ -102,8 +102,37 @@ def ready_folds(loaded: Loaded) -> Iterator[Ready]:
     with found.collecting():
         splits = prepare_folds if experiment.data.split.folds else _prepare_once
         for prepared in splits(experiment.data, procedure.task, experiment.seed):
-            found.add(_unknown_monitors(experiment, prepared))
-            yield Ready(experiment, prepared, _plan(experiment, prepared, found))
+            yield _checked(experiment, prepared, found)
+
+
+class Seeds:
+    """An experiment to be trained with several seeds: its data is read once, and split once if no seed changes that.
+
+    Raises as ``ready`` does.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._found = _Problems(loaded.document)
+        self._found.add(_unfit(loaded.experiment))
+        with self._found.collecting():
+            self._preparation = Preparation(loaded.experiment.data, loaded.experiment.training.procedure.task)
+        self._last: Ready | None = None
+
+    def ready(self, seed: int) -> Ready:
+        """Return the experiment with ``seed``."""
+        experiment = self._loaded.experiment.model_copy(update={"seed": seed})
+        last = self._last
+        if last is not None and (last.experiment.seed == seed or not experiment.data.split.drawn):
+            return replace(last, experiment=experiment)
+        with self._found.collecting():
+            self._last = _checked(experiment, self._preparation.once(seed), self._found)
+        return self._last
+
+
+def _checked(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Ready:
+    found.add(_unknown_monitors(experiment, prepared))
+    return Ready(experiment, prepared, _plan(experiment, prepared, found))
 
 
 def _prepare_once(*arguments: object) -> Iterator[Prepared]:

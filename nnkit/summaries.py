@@ -45,7 +45,8 @@ def _values(report: "EvaluationReport") -> Table:
     if report.deviation is None:
         return Table(("metric", report.split), [(name, number(value)) for name, value in values], numbers=1)
     rows = [(name, number(value), number(report.deviation[name])) for name, value in values]
-    return Table(("metric", f"{report.split}, mean", "deviation"), rows, numbers=1)
+    over = "" if report.seeds is None else f" of {len(report.seeds)} seeds"
+    return Table(("metric", f"{report.split}, mean{over}", "deviation"), rows, numbers=1)
 
 
 def _per_class(report: "EvaluationReport") -> list[Table]:
@@ -84,7 +85,7 @@ def predict_lines(summary: "PredictSummary", rejects: Path | None) -> str:
 
 
 def metrics_lines(metrics: Mapping[str, Any]) -> str:
-    """Return the values of metrics.json, a line for each split; of a k-fold run the means with their deviations."""
+    """Return the values of metrics.json, a line for each split; of folds and seeds the means with their deviations."""
     means, deviations = metrics.get("mean", metrics), metrics.get("deviation", {})
     return "".join(f"{split}: {_line(values, deviations.get(split, {}))}\n" for split, values in means.items())
 

@@ -82,6 +82,10 @@ def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--resume", "r", "--set", "a=1"], "leave out --set"),
         (["train", "--resume", "r", "--out", "x"], "leave out --out"),
         (["train", "--resume", "r", "--seed", "3"], "leave out --seed"),
+        (["train", "--resume", "r", "--seeds", "3"], "leave out --seeds"),
+        (["train", "s.yaml", "--seeds", "0..3", "--seed", "3"], "--seeds names all the seeds; leave out --seed"),
+        (["train", "s.yaml", "--seeds", "0-3"], "--seeds 0-3: expected whole numbers and ranges"),
+        (["train", "s.yaml", "--jobs", "0"], "--jobs"),
     ],
 )
 def test_usage_errors_end_with_2(
@@ -165,7 +169,8 @@ def test_train_prints_the_run_alone_to_stdout(train: Calls, capsys: pytest.Captu
     assert captured.err == "train: accuracy 0.9877\ntest: accuracy 0.9, f1 -\n"
     assert train.arguments == (Path("s.yaml"),)
     assert train.options.pop("listener") is not None
-    assert train.options == {"overrides": ["a=1", "b.c=2"], "out": Path("runs"), "device": None, "seed": None}
+    plain = {"device": None, "seed": None, "seeds": None, "jobs": None}
+    assert train.options == {"overrides": ["a=1", "b.c=2"], "out": Path("runs"), **plain}
 
 
 def test_train_quietly_and_as_json(train: Calls, capsys: pytest.CaptureFixture[str]) -> None:

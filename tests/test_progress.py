@@ -20,6 +20,7 @@ def test_lines(epochs: bool) -> None:
     lines = Lines(said.append, epochs)
     lines.phase_started("supervised", 2, 10)
     lines.step(0, 5)
+    lines.members("seeds", 40, 12, 0.3)
     lines.epoch_ended(RECORD)
     lines.note("look")
     lines.ended()
@@ -43,6 +44,18 @@ def test_a_bar_moves_and_leaves_its_last_state() -> None:
     assert "supervised epoch 2" in text
     assert "supervised 2/2" in text
     assert "train_loss 0.1235" in text
+
+
+def test_one_bar_for_many_trainings() -> None:
+    screen = io.StringIO()
+    bar = Bar(Console(file=screen, force_terminal=True, width=100, color_system=None), epochs=False)
+    bar.members("seeds", 40, 0, 0.0)
+    bar.members("seeds", 40, 12, 0.4)
+    [task] = bar.progress.tasks
+    assert task.completed == pytest.approx(16)
+    bar.epoch_ended({**RECORD, "phase": "seed 3: supervised"})
+    bar.ended()
+    assert "12 of 40 seeds done" in screen.getvalue()
 
 
 def test_a_bar_that_never_began_ends_quietly() -> None:

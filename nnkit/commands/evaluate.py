@@ -18,6 +18,8 @@ from nnkit.inference import Predictor
 from nnkit.metrics import METRICS, Metric, or_defaults
 from nnkit.predictions import Layout, Predictions, read_predictions
 from nnkit.runs.folder import PREDICTIONS, RunFolder
+from nnkit.runs.folds import combine_seeds
+from nnkit.runs.manifest import SEEDS
 from nnkit.spec import Experiment
 
 
@@ -42,18 +44,22 @@ class EvaluationReport:
 
     split: str
     evaluation: Evaluation
+    """What was counted; of a run of several seeds nothing, since each counts for itself."""
     values: dict[str, float | None]
-    """By metric; of a k-fold run the means over its folds."""
+    """By metric; of a run of folds or seeds the means."""
     deviation: dict[str, float | None] | None
-    """By metric, between the folds of a k-fold run; None for a run with one model."""
+    """By metric, between folds or seeds; None for a run with one model."""
     failed: list[str]
     """A sentence for each gate that is not met; the command line then ends with the code of ``GateError``."""
+    seeds: dict[str, dict[str, float | None]] | None = None
+    """By seed and metric, of a run of several seeds those that are finished."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the values under the split's name, and all else that was counted."""
         rest = {key: value for key, value in self.evaluation.to_json().items() if key != "values"}
         spread = {} if self.deviation is None else {"deviation": {self.split: self.deviation}}
-        return {self.split: self.values, **spread, **rest}
+        each = {} if self.seeds is None else {"seeds": {seed: {self.split: of} for seed, of in self.seeds.items()}}
+        return {self.split: self.values, **spread, **each, **rest}
 
 
 def evaluate(
@@ -68,6 +74,7 @@ def evaluate(
 
     The latter are the rows of predictions.csv: those of the test split, or of the validation split where there is no
     test split, or else the training rows; of a k-fold run all rows, each predicted by the model that had not seen it.
+    Of a run of several seeds the report has the mean and the deviation of what each seed's own would have.
     ``split`` is the name under which the values for ``data`` stand. ``fail_under`` has gates as ``metric=bound``; a
     metric that the spec does not name is computed too. Raises ``UsageError`` for a gate that is none, ``RunError``,
     and ``DataError`` where ``data`` cannot be read whole.
@@ -76,7 +83,8 @@ def evaluate(
     folder = RunFolder.open(run)
     folder.verify()
     if data is None:
-        return _held_out(folder, gates)
+        folder.check_over()
+        return _held_out(folder, gates) if folder.manifest.seeds is None else _of_seeds(folder, gates)
     folder.check_usable()
     predictor = Predictor(folder, device)
     metrics = _metrics(folder.experiment(), predictor.pipeline, gates)
@@ -97,11 +105,9 @@ def parse_gate(text: str) -> Gate:
 
 
 def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
-    folds = folder.manifest.folds
-    if not folds:
-        folder.check_usable()
+    folds = folder.members()
     experiment = folder.experiment()
-    pipeline = (folder.fold(1) if folds else folder).pipeline()
+    pipeline = (folds[0] if folds else folder).pipeline()
     metrics = _metrics(experiment, pipeline, gates)
     stored = folder.metrics()
     predictions = read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), _layout(pipeline))
@@ -112,6 +118,22 @@ def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     split = list(stored["mean"])[-1]
     values, deviation = stored["mean"][split], stored["deviation"][split]
     return EvaluationReport(split, evaluation, values, deviation, _failed(gates, evaluation.values | values, metrics))
+
+
+def _of_seeds(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
+    """Report what metrics.json says of the seeds; a metric that only a gate names is computed for each."""
+    stored = folder.metrics()
+    split = list(stored["mean"])[-1]
+    seeds = {seed: dict(metrics[split]) for seed, metrics in stored["seeds"].items()}
+    members = {seed: folder.member(f"{SEEDS}/{seed}") for seed in seeds}
+    pipeline = next(iter(members.values())).pipeline()
+    metrics = _metrics(folder.experiment(), pipeline, gates)
+    if any(gate.metric not in stored["mean"][split] for gate in gates):
+        seeds = {seed: _held_out(member, gates).values for seed, member in members.items()}
+    together = combine_seeds({int(seed): {split: values} for seed, values in seeds.items()})
+    values, deviation = together["mean"][split], together["deviation"][split]
+    evaluation = Evaluation(pipeline.task, pipeline.classes, values, [], None)
+    return EvaluationReport(split, evaluation, values, deviation, _failed(gates, values, metrics), seeds)
 
 
 def _layout(pipeline: Pipeline) -> Layout:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nnkit.data.pipeline import Pipeline
-from nnkit.errors import RunError
+from nnkit.errors import RunError, UsageError
 from nnkit.files import atomic_write, make_folder
 from nnkit.metrics.sample import count, predicted
 from nnkit.predictions import Layout, Predictions, read_predictions
@@ -16,9 +16,11 @@ def plot(run: Path, out: Path | None = None) -> list[Path]:
     """Draw the pictures of a run into its folder, or into ``out``, and return their paths.
 
     Those are what its files are enough for: a run that was stopped has a history and no predictions; one of several
-    folds has the predictions of all rows, and each fold a history. Raises ``RunError`` where there is nothing to draw.
+    folds has the predictions of all rows, and each fold a history. Raises ``RunError`` where there is nothing to draw, ``UsageError`` for a run of several seeds.
     """
     folder = RunFolder.open(run)
+    if seeds := folder.manifest.seeds:
+        raise UsageError(f"{run}: has several models and no pictures of its own; draw one: {run}/seeds/{seeds[0]}")
     pictures: dict[str, bytes] = {}
     if (folder.path / HISTORY).exists():
         folder.read(HISTORY)
@@ -42,7 +44,7 @@ def write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> list[Path]:
 
 
 def _predictions(folder: RunFolder) -> tuple[Pipeline, Predictions]:
-    pipeline = (folder.fold(1) if folder.manifest.folds else folder).pipeline()
+    pipeline = (folder.members()[0] if folder.manifest.folds else folder).pipeline()
     layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
     return pipeline, read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), layout)
 

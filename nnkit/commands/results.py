@@ -1,6 +1,5 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnkit.commands.plot import history_picture, prediction_pictures, write_pictures
@@ -9,10 +8,10 @@ from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, confusion_csv, evaluate
 from nnkit.inference import Predictor
 from nnkit.metrics import or_defaults
-from nnkit.predictions import Layout, Predictions, predictions_csv
+from nnkit.predictions import Layout, Predictions, predictions_csv, read_predictions
 from nnkit.runs.card import model_card
 from nnkit.runs.folder import CARD, CONFUSION, METRICS, PREDICTIONS, RunFolder
-from nnkit.runs.folds import combine_folds
+from nnkit.runs.folds import combine_folds, combine_seeds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
 
@@ -66,12 +65,18 @@ def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions
         run.write(CONFUSION, confusion_csv(evaluation))
 
 
-def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outcome]) -> None:
-    """Write what the folds say together: metrics by mean and deviation, and the predictions of all held-out rows."""
+def write_folds(run: RunFolder, ready: Ready) -> None:
+    """Write what the folds say together: metrics by mean and deviation, and the predictions of all held-out rows.
+
+    ``ready`` is that of any fold; all must be finished.
+    """
     import numpy as np
 
-    run.write_json(METRICS, combine_folds([run.fold(number).metrics() for number in range(1, len(folds) + 1)]))
-    held_out = [outcome.reported for outcome in outcomes]
+    folds = run.members()
+    run.write_json(METRICS, combine_folds([fold.metrics() for fold in folds]))
+    pipeline = ready.prepared.pipeline
+    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
+    held_out = [read_predictions(fold.read(PREDICTIONS), str(fold.path / PREDICTIONS), layout) for fold in folds]
     order = np.argsort(np.concatenate([part.rows for part in held_out]), kind="stable")
     weights = [part.weights for part in held_out if part.weights is not None]
     together = Predictions(
@@ -80,9 +85,14 @@ def write_folds(run: RunFolder, folds: Sequence[Ready], outcomes: Sequence[Outco
         outputs=np.concatenate([part.outputs for part in held_out])[order],
         weights=np.concatenate(weights)[order] if weights else None,
     )
-    pipeline = folds[0].prepared.pipeline
-    _write_reported(run, pipeline, together, score(folds[0].experiment, pipeline, together))
+    _write_reported(run, pipeline, together, score(ready.experiment, pipeline, together))
     write_pictures(run.path, prediction_pictures(pipeline, together))
+
+
+def write_seeds(run: RunFolder) -> None:
+    """Write the metrics of all seeds that are finished, by mean and deviation and each."""
+    seeds = zip(run.manifest.seeds or [], run.members(), strict=True)
+    run.write_json(METRICS, combine_seeds({seed: member.metrics() for seed, member in seeds if member.finished}))
 
 
 def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> None:

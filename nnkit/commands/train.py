@@ -1,18 +1,19 @@
 """``nnkit train``: a spec becomes a run."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnkit.commands.fitting import fit, sealing, stopping_on_signals
-from nnkit.commands.results import Outcome, outcome, write_card, write_folds, write_results
+from nnkit.commands.fitting import sealing, stopping_on_signals
+from nnkit.commands.members import ReadyOf, readied, train_members, train_one
+from nnkit.commands.results import write_card, write_folds, write_seeds
 from nnkit.engines import built, work
-from nnkit.errors import InterruptError, RunError
+from nnkit.errors import DivergedError, InterruptError, RunError, UsageError
 from nnkit.files import read_plain
-from nnkit.runs.folder import PIPELINE, RESOLVED, SPEC, RunFolder
+from nnkit.runs.folder import RESOLVED, SPEC, RunFolder
 from nnkit.runs.manifest import Manifest, new_manifest
-from nnkit.spec import Ready, dump, load, ready_folds
+from nnkit.spec import Loaded, Ready, dump, load
 
 if TYPE_CHECKING:
     from nnkit.engine.listener import Listener
@@ -26,42 +27,53 @@ def train(
     out: Path = Path("runs"),
     device: str | None = None,
     seed: int | None = None,
+    seeds: Sequence[int] | None = None,
+    jobs: int | None = 1,
     listener: "Listener | None" = None,
 ) -> Path:
     """Train the experiment of ``spec`` and return the folder of its run, a new one under ``out``.
 
-    ``device`` and ``seed`` stand above what the spec says. Raises any of the errors of ``nnkit.errors``.
+    ``device`` and ``seed`` stand above what the spec says. With ``seeds`` the run has one for each of them inside.
+    ``jobs`` says how many folds or seeds are trained at the same time, by processes of their own; None is as many as
+    there are cores for. Raises any of the errors of ``nnkit.errors``.
     """
     flags = {"training.device": device, "seed": seed}
     given = [f"{path}={value}" for path, value in flags.items() if value is not None]
     loaded = load(spec, [*overrides, *given])
-    folds = ready_folds(loaded)
-    first = next(folds)
+    _check_seeds(loaded, seeds)
+    first, ready_of = readied(loaded, seeds)
     experiment = loaded.experiment
-    manifest = _manifest(first)
+    manifest = _manifest(first, experiment.seed).model_copy(
+        update={"seeds": None if seeds is None else list(seeds), "folds": experiment.data.split.folds}
+    )
     run = RunFolder.create(out, experiment.name)
     run.write(SPEC, read_plain(spec))
     run.write(RESOLVED, dump(experiment))
     run.seal(manifest, "running")
-    _finish(run, manifest, first, folds, listener)
+    _finish(run, manifest, first, ready_of, jobs, listener)
     return run.path
 
 
-def resume(run_path: Path, *, device: str | None = None, listener: "Listener | None" = None) -> Path:
+def resume(
+    run_path: Path, *, device: str | None = None, jobs: int | None = 1, listener: "Listener | None" = None
+) -> Path:
     """Go on with a run that was killed, interrupted or has diverged; a finished one is left as it is.
 
-    Raises ``RunError`` where the run or the data it was made of is not as it was.
+    Of folds and seeds those that are finished are left as they are. Raises ``RunError`` where the run or the data it
+    was made of is not as it was.
     """
     run = RunFolder.open(run_path)
+    watching = _listener(listener)
     if run.manifest.status == "finished":
-        _listener(listener).note(f"{run_path} is finished; there is nothing to go on with")
+        watching.note(f"{run_path} is finished; there is nothing to go on with")
         return run.path
     run.verify()
-    folds = ready_folds(run.loaded())
-    first = next(folds)
+    loaded = run.loaded()
+    _check_whole(run, loaded)
+    first, ready_of = readied(loaded, run.manifest.seeds)
     _check_data(run, first)
-    manifest = _resumed(run.manifest, device, first, _listener(listener))
-    _finish(run, manifest, first, folds, listener)
+    manifest = _resumed(run, device, first, watching)
+    _finish(run, manifest, first, ready_of, jobs, listener)
     return run.path
 
 
@@ -71,22 +83,48 @@ def _listener(listener: "Listener | None") -> "Listener":
     return listener or Silence()
 
 
-def _manifest(ready: Ready) -> Manifest:
-    experiment = ready.experiment
-    engine, device, threads = ready.engine.engine, "cpu", 1
+def _check_seeds(loaded: Loaded, seeds: Sequence[int] | None) -> None:
+    folds = loaded.experiment.data.split.folds
+    if seeds is not None and folds:
+        raise UsageError(
+            f"--seeds: the spec has data.split.folds: {folds}, and a run has either folds or seeds; train the seeds "
+            "one by one with --seed, or take the folds out with --set data.split.folds=null"
+        )
+
+
+def _check_whole(run: RunFolder, loaded: Loaded) -> None:
+    """Raise ``RunError`` for a single fold, whose rows only the whole run knows."""
+    if loaded.experiment.data.split.folds and run.manifest.folds is None:
+        whole = run.path.resolve().parent.parent
+        raise RunError(f"{run.path}: is one fold of a run; go on with all: nnkit train --resume {whole}")
+
+
+def _threads_now(run: RunFolder, listener: "Listener") -> int:
+    """Return the threads to go on with: as before, or the fewer that may be used now."""
+    from nnkit.engine.threads import most_threads
+
+    before, most = run.manifest.threads, most_threads()
+    if before > most:
+        listener.note(f"the run began with {before} threads and may use {most} now: last digits may change")
+    return min(before, most)
+
+
+def _manifest(ready: Ready, seed: int) -> Manifest:
+    experiment, engine, device, threads = ready.experiment, ready.engine.engine, "cpu", 1
     if engine == "torch":
-        from nnkit.engine.device import pick, threads_for
+        from nnkit.engine.device import pick
+        from nnkit.engine.threads import threads_for
 
         training = experiment.training
         device = str(pick(training.device, training.precision))
         threads = threads_for(work(ready.plan, training))
-    manifest = new_manifest(experiment.name, sys.argv, experiment.seed, threads, device)
-    facts = {"data": ready.prepared.hashes, "folds": experiment.data.split.folds, "engine": engine}
-    return manifest.model_copy(update=facts)
+    manifest = new_manifest(experiment.name, sys.argv, seed, threads, device)
+    return manifest.model_copy(update={"data": ready.prepared.hashes, "engine": engine})
 
 
-def _resumed(manifest: Manifest, device: str | None, ready: Ready, listener: "Listener") -> Manifest:
-    """Return the manifest of a run that goes on: by the same engine wherever that is possible."""
+def _resumed(run: RunFolder, device: str | None, ready: Ready, listener: "Listener") -> Manifest:
+    """Return the manifest of a run that goes on: by the same engine and threads wherever that is possible."""
+    manifest = run.manifest
     if manifest.engine == "native":
         if built() and device in (None, "auto", "cpu"):
             return manifest
@@ -94,7 +132,7 @@ def _resumed(manifest: Manifest, device: str | None, ready: Ready, listener: "Li
     from nnkit.engine.device import pick
 
     where = pick(device or manifest.device, ready.experiment.training.precision)
-    return manifest.model_copy(update={"device": str(where), "engine": "torch"})
+    return manifest.model_copy(update={"device": str(where), "engine": "torch", "threads": _threads_now(run, listener)})
 
 
 def _check_data(run: RunFolder, ready: Ready) -> None:
@@ -108,15 +146,20 @@ def _check_data(run: RunFolder, ready: Ready) -> None:
 
 
 def _finish(
-    run: RunFolder, manifest: Manifest, first: Ready, folds: Iterable[Ready], listener: "Listener | None"
+    run: RunFolder,
+    manifest: Manifest,
+    first: Ready,
+    ready_of: ReadyOf,
+    jobs: int | None,
+    listener: "Listener | None",
 ) -> None:
     watching = _listener(listener)
     try:
         with stopping_on_signals() as stop, sealing(run, manifest):
-            if manifest.folds is None:
-                _train_one(run, manifest, first, watching, stop)
+            if manifest.members:
+                _train_many(run, manifest, first, ready_of, jobs or default_jobs(manifest), watching, stop)
             else:
-                _train_folds(run, manifest, [first, *folds], watching, stop)
+                train_one(run, manifest, first, watching, stop)
     except InterruptError as error:
         way_out = f"{error}; go on with: nnkit train --resume {run.path}"
         raise InterruptError(way_out, error.signal_number) from None
@@ -124,37 +167,38 @@ def _finish(
         watching.ended()
 
 
-def _train_folds(
-    run: RunFolder, manifest: Manifest, folds: Sequence[Ready], listener: "Listener", stop: "Stop"
+def default_jobs(manifest: Manifest) -> int:
+    """Return how many trainings the cores that may be used are enough for; a graphics card takes one."""
+    from nnkit.engine.threads import usable_cores
+
+    return max(1, usable_cores() // manifest.threads) if manifest.device == "cpu" else 1
+
+
+def _train_many(
+    run: RunFolder,
+    manifest: Manifest,
+    first: Ready,
+    ready_of: ReadyOf,
+    jobs: int,
+    listener: "Listener",
+    stop: "Stop",
 ) -> None:
     run.seal(manifest, "running")
-    outcomes = []
-    for number, ready in enumerate(folds, 1):
-        listener.note(f"fold {number} of {len(folds)}")
-        outcomes.append(_train_fold(run, number, manifest, ready, listener, stop))
-    write_folds(run, folds, outcomes)
-    write_card(run, manifest, folds[0].experiment)
-
-
-def _train_fold(
-    run: RunFolder, number: int, manifest: Manifest, ready: Ready, listener: "Listener", stop: "Stop"
-) -> Outcome:
-    fold = run.fold(number)
-    if fold.finished:
-        return outcome(fold, ready)
-    for name in (SPEC, RESOLVED):
-        fold.write(name, run.read(name))
-    own = manifest.model_copy(update={"folds": None})
-    with sealing(fold, own):
-        return _train_one(fold, own, ready, listener, stop, pictures=False)
-
-
-def _train_one(
-    run: RunFolder, manifest: Manifest, ready: Ready, listener: "Listener", stop: "Stop", pictures: bool = True
-) -> Outcome:
-    run.write_json(PIPELINE, ready.prepared.pipeline.to_json())
-    fit(run, ready, manifest, listener, stop)
-    result = outcome(run, ready)
-    write_results(run, ready, result, pictures)
-    write_card(run, manifest, ready.experiment)
-    return result
+    members, word = manifest.members, manifest.members[0].split("/")[0]
+    try:
+        diverged = train_members(run, ready_of, jobs, listener, stop)
+    except InterruptError as error:
+        done = sum(member.finished for member in run.members())
+        message = f"interrupted with {done} of {len(members)} {word} finished; the checkpoints of others are written"
+        raise InterruptError(message, error.signal_number) from None
+    if manifest.seeds is not None and len(diverged) < len(members):
+        write_seeds(run)
+        write_card(run, manifest, first.experiment)
+    if diverged:
+        lines = [f"{label}: {error}" for label, error in diverged.items()]
+        raise DivergedError(
+            "\n".join([*lines, f"{len(members) - len(diverged)} of {len(members)} {word} are finished, in {run.path}"])
+        )
+    if manifest.folds is not None:
+        write_folds(run, first)
+        write_card(run, manifest, first.experiment)

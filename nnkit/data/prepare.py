@@ -62,30 +62,20 @@ def prepare(data: Data, task_of: Callable[[int], Task], seed: int) -> Prepared:
 
     Raises ``SpecError`` for what the spec says of columns that are not there, ``DataError`` for the data itself.
     """
-    preparation = _Preparation(data, task_of, seed)
-    divider = preparation.divider()
-    with _about(preparation.main.title):
-        parts = divider.parts()
-    return preparation.prepared(parts)
+    return Preparation(data, task_of).once(seed)
 
 
 def prepare_folds(data: Data, task_of: Callable[[int], Task], seed: int) -> Iterator[Prepared]:
     """Yield the rows once for each fold of ``data.split.folds``, each with a pipeline of its own."""
-    preparation = _Preparation(data, task_of, seed)
-    divider = preparation.divider()
-    with _about(preparation.main.title):
-        folds = list(divider.folds())
-    for parts in folds:
-        yield preparation.prepared(parts)
+    return Preparation(data, task_of).folds(seed)
 
 
-class _Preparation:
-    """The rows of the main source, typed."""
+class Preparation:
+    """The rows of the main source, read and typed once, to be divided by any seed; raises as ``prepare`` does."""
 
-    def __init__(self, data: Data, task_of: Callable[[int], Task], seed: int) -> None:
+    def __init__(self, data: Data, task_of: Callable[[int], Task]) -> None:
         self.data = data
         self.task = task_of(len(data.targets))
-        self.seed = seed
         raw = read(data.source)
         _check_columns(data, raw)
         self.kinds = infer_kinds(data, raw, self.task)
@@ -95,6 +85,21 @@ class _Preparation:
         with _about(self.main.title):
             gaps = missing([self.main.frame[name] for name in data.targets])
         _refuse(self.main, gaps)
+
+    def once(self, seed: int) -> Prepared:
+        """Divide the rows by ``seed`` and transform them."""
+        divider = self._divider(seed)
+        with _about(self.main.title):
+            parts = divider.parts()
+        return self._prepared(parts)
+
+    def folds(self, seed: int) -> Iterator[Prepared]:
+        """Yield the rows once for each fold."""
+        divider = self._divider(seed)
+        with _about(self.main.title):
+            folds = list(divider.folds())
+        for parts in folds:
+            yield self._prepared(parts)
 
     def table(self, source: Source, raw: "Raw") -> Table:
         """Return typed columns; raises ``DataError`` for cells that are not of their column's kind."""
@@ -118,7 +123,7 @@ class _Preparation:
         _refuse(table, refused)
         return table
 
-    def divider(self) -> Divider:
+    def _divider(self, seed: int) -> Divider:
         """Return what divides the main source's rows."""
         data, frame = self.data, self.main.frame
         classes = None
@@ -136,9 +141,9 @@ class _Preparation:
                 from nnkit.frames.times import times
 
                 keys = times(keys, f"{self.main.title}: {name}")
-        return Divider(data.split, len(self.main.lines), self.seed, classes, keys)
+        return Divider(data.split, len(self.main.lines), seed, classes, keys)
 
-    def prepared(self, parts: "dict[str, NDArray[np.int64]]") -> Prepared:
+    def _prepared(self, parts: "dict[str, NDArray[np.int64]]") -> Prepared:
         """Fit the transforms on the training rows and apply them to all."""
         import numpy as np
 

@@ -63,6 +63,12 @@ class Split(Options):
         return value if isinstance(value, float | int) else 0.0
 
     @property
+    def drawn(self) -> bool:
+        """Whether the experiment's seed decides which rows go where."""
+        fixed = self.seed is not None or self.order or self.column
+        return not fixed and bool(self.folds or self.share_of("test") or self.share_of("validation"))
+
+    @property
     def uses(self) -> list[str]:
         """Columns that only divide the rows; they are no features."""
         return [name for name in (self.group, self.column, self.order) if isinstance(name, str)]

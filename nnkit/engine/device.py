@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from nnkit.engine.threads import most_threads
 from nnkit.errors import ResourceError
 
 
@@ -34,15 +35,6 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise ResourceError("training.precision: an Apple GPU has no float64; use float32, or --device cpu")
 
 
-PARALLEL_WORK = 2_000_000
-"""Multiplications a step from which several threads are faster than one; below, they wait for each other."""
-
-
-def threads_for(work: int) -> int:
-    """Return how many threads suit steps of ``work`` multiplications, at most as many as torch would take."""
-    return torch.get_num_threads() if work >= PARALLEL_WORK else 1
-
-
 def use_threads(count: int) -> None:
-    """Compute with ``count`` threads: the last bits of a sum depend on how many there are."""
-    torch.set_num_threads(count)
+    """Compute with ``count`` threads, or as many as may be used here: the last bits of a sum depend on how many."""
+    torch.set_num_threads(min(count, most_threads()))

@@ -22,6 +22,9 @@ class Listener(Protocol):
     def note(self, text: str) -> None:
         """Something a person should read, in a sentence."""
 
+    def members(self, word: str, count: int, done: int, share: float) -> None:
+        """Of ``count`` trainings (``word``: seeds or folds) ``done`` are over, and ``share`` (0 to 1) of all work."""
+
     def ended(self) -> None:
         """No more will follow."""
 
@@ -39,6 +42,9 @@ class Silence:
         """Say nothing."""
 
     def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def members(self, word: str, count: int, done: int, share: float) -> None:
         """Say nothing."""
 
     def ended(self) -> None:

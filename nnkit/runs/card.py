@@ -16,7 +16,7 @@ def model_card(
     """Return the card as Markdown; ``metrics`` and ``confusion`` are metrics.json and confusion_matrix.csv."""
     sections = [
         [f"# {manifest.name}", *([experiment.description] if experiment.description else []), _what(experiment)],
-        ["## Results", *_results(metrics)],
+        ["## Results", *_results(metrics, manifest)],
         ["## Confusion matrix", "Rows are the truth, columns the prediction.", _confusion(confusion)]
         if confusion
         else [],
@@ -37,16 +37,21 @@ def _what(experiment: Experiment) -> str:
     )
 
 
-def _results(metrics: Mapping[str, Any]) -> list[str]:
-    if "folds" not in metrics:
+def _results(metrics: Mapping[str, Any], manifest: Manifest) -> list[str]:
+    if not manifest.members:
         return [_metrics_table(metrics)]
-    count = len(metrics["folds"])
+    word = _word(manifest)
+    lost = len(manifest.members) - len(metrics[word])
     return [
-        f"Mean of {count} folds:",
+        f"Mean of {len(metrics[word])} {word}{f', {lost} more diverged' if lost else ''}:",
         _metrics_table(metrics["mean"]),
-        "Standard deviation between the folds:",
+        f"Standard deviation between the {word}:",
         _metrics_table(metrics["deviation"]),
     ]
+
+
+def _word(manifest: Manifest) -> str:
+    return "folds" if manifest.seeds is None else "seeds"
 
 
 def _metrics_table(metrics: Metrics) -> str:
@@ -76,8 +81,8 @@ def _confusion(text: str) -> str:
 
 
 def _use(manifest: Manifest) -> list[str]:
-    if manifest.folds:
-        return [f"Each of `folds/1` to `folds/{manifest.folds}` is a run with a model of its own."]
+    if members := manifest.members:
+        return [f"Each of `{members[0]}` to `{members[-1]}` is a run with a model of its own."]
     return [
         "From this folder alone, with a CSV or JSON Lines file of new rows, or `-` for what comes through a pipe:",
         "```sh\nnnkit predict . rows.csv\nnnkit evaluate . rows.csv\n```",
@@ -98,7 +103,7 @@ def _made(manifest: Manifest) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())
     facts = {
         "command": f"`{shlex.join(manifest.command)}`",
-        "seed": str(manifest.seed),
+        "seed": str(manifest.seed) if manifest.seeds is None else ", ".join(map(str, manifest.seeds)),
         "device": f"{manifest.device}, {manifest.threads} thread{'s' if manifest.threads > 1 else ''}",
         "started": manifest.created,
         "nnkit": manifest.nnkit,

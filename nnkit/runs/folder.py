@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,6 @@ CARD = "README.md"
 CHECKPOINTS = "checkpoints"
 LAST = "checkpoints/last.safetensors"
 BEST = "checkpoints/best.safetensors"
-FOLDS = "folds"
 
 FIXED = frozenset({SPEC, RESOLVED, PIPELINE})
 """What is written before training and never changes."""
@@ -100,11 +99,15 @@ class RunFolder:
         """Whether the run is over and whole; raises ``RunError`` where its manifest cannot be read."""
         return (self.path / MANIFEST).exists() and self.manifest.status == "finished"
 
-    def fold(self, number: int) -> "RunFolder":
-        """Return the folder of a fold, counted from 1; it is made where it is not there yet."""
-        path = self.path / FOLDS / str(number)
+    def member(self, name: str) -> "RunFolder":
+        """Return the run of a fold or a seed by its folder, such as ``folds/1``; it is made where it is not there."""
+        path = self.path / name
         make_folder(path)
         return RunFolder(path)
+
+    def members(self) -> "list[RunFolder]":
+        """Return the runs that this run consists of: its folds or its seeds, none where it is a run by itself."""
+        return [RunFolder(self.path / name) for name in self.manifest.members]
 
     def write(self, name: str, data: bytes | str) -> None:
         """Put a file into the folder in one rename; raises ``ResourceError``."""
@@ -128,31 +131,42 @@ class RunFolder:
         if over:
             for folder in (self.path, self.path / CHECKPOINTS):
                 remove_leftovers(folder)
-        files = {name: sha256_file(self.path / name) for name in self._names() if over or name in FIXED}
+        fixed = (name for name in sorted(FIXED) if (self.path / name).exists())
+        files = {name: sha256_file(self.path / name) for name in (self._names(manifest.members) if over else fixed)}
         finished = None if status == "running" else now()
         sealed = manifest.model_copy(update={"status": status, "finished": finished, "files": files})
         self.write_json(MANIFEST, sealed.model_dump(mode="json"))
         self.__dict__["manifest"] = sealed
 
-    def _names(self) -> list[str]:
+    def _names(self, members: Sequence[str]) -> list[str]:
+        """Return the files that are hashed: of a member its manifest, which has the hashes of its other files."""
         paths = (path for path in self.path.rglob("*") if path.is_file() and not path.is_symlink())
         names = (path.relative_to(self.path).as_posix() for path in paths)
-        return sorted(name for name in names if name != MANIFEST and not name.rsplit("/", 1)[-1].startswith("."))
+        manifests = {f"{member}/{MANIFEST}" for member in members}
+        folders = tuple({member.split("/")[0] + "/" for member in members})
+        own = (name for name in names if name in manifests or not name.startswith(folders))
+        return sorted(name for name in own if name != MANIFEST and not name.rsplit("/", 1)[-1].startswith("."))
 
     def verify(self) -> None:
         """Compare every file with the manifest, but for what people may edit or throw away to save space.
 
         Those are the model card, the pictures and the checkpoints. Raises ``RunError`` naming every file that is
-        missing, cut short or changed.
+        missing, cut short or changed, also in the runs of folds and seeds.
         """
+        if problems := self._problems():
+            raise RunError("\n".join(problems))
+
+    def _problems(self) -> list[str]:
         if self.manifest.status == "finished":
-            needed = NEEDED if self.manifest.folds else NEEDED | {PIPELINE, WEIGHTS}
+            needed = NEEDED if self.manifest.members else NEEDED | {PIPELINE, WEIGHTS}
             missing = sorted(needed - self.manifest.files.keys())
             if missing:
-                raise RunError(f"{self.path / MANIFEST}: lists no {', '.join(missing)}; copy the run folder again")
+                return [f"{self.path / MANIFEST}: lists no {', '.join(missing)}; copy the run folder again"]
         problems = [problem for name in self.manifest.files if not _spare(name) and (problem := self._problem(name))]
         if problems:
-            raise RunError("\n".join(problems))
+            return problems
+        begun = (member for member in self.members() if (member.path / MANIFEST).exists())
+        return [problem for member in begun for problem in member._problems()]
 
     def _problem(self, name: str) -> str | None:
         try:
@@ -193,16 +207,25 @@ class RunFolder:
     def check_usable(self) -> None:
         """Raise ``RunError`` with the way out unless the run has a model of its own to use."""
         manifest = self.manifest
-        if manifest.folds:
-            example = self.path / FOLDS / "1"
-            raise RunError(
-                f"{self.path}: has {manifest.folds} folds, each with its own model; choose one, as {example}"
-            )
-        if WEIGHTS not in manifest.files and manifest.status != "finished":
+        if members := manifest.members:
+            word, example = members[0].split("/")[0], self.path / members[0]
+            raise RunError(f"{self.path}: has {len(members)} {word}, each with its own model; choose one, as {example}")
+        self._check_has(WEIGHTS, "weights")
+
+    def check_over(self) -> None:
+        """Raise ``RunError`` with the way out unless the run has metrics: its own, or those of its folds or seeds."""
+        if self.manifest.members:
+            self._check_has(METRICS, "metrics")
+        else:
+            self._check_has(WEIGHTS, "weights")
+
+    def _check_has(self, name: str, word: str) -> None:
+        manifest = self.manifest
+        if name not in manifest.files and manifest.status != "finished":
             way_out = "train anew with a lower learning rate, or training.clip_norm"
             if manifest.status != "diverged":
                 way_out = f"finish it with: nnkit train --resume {self.path}"
-            raise RunError(f"{self.path}: has no weights: its status is {manifest.status}; {way_out}")
+            raise RunError(f"{self.path}: has no {word}: its status is {manifest.status}; {way_out}")
 
     def loaded(self) -> Loaded:
         """Return the experiment as resolved.yaml has it, every default written out; raises ``RunError``."""

@@ -1,4 +1,4 @@
-"""What the runs of a k-fold split say together."""
+"""What the runs of a k-fold split, or of several seeds, say together."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,20 @@ def combine_folds(folds: Sequence[Metrics]) -> dict[str, Any]:
 
     The deviation is the sample's (n - 1 in the denominator). A metric that is undefined in some fold has neither.
     """
-    splits = {split: list(values) for split, values in folds[0].items()}
+    return {**_summary(folds), "folds": list(folds)}
+
+
+def combine_seeds(seeds: Mapping[int, Metrics]) -> dict[str, Any]:
+    """Return metrics.json of a run of several seeds: as of folds, with ``seeds``, by seed, in place of ``folds``."""
+    return {**_summary(list(seeds.values())), "seeds": {str(seed): metrics for seed, metrics in seeds.items()}}
+
+
+def _summary(runs: Sequence[Metrics]) -> dict[str, Any]:
+    splits = {split: list(values) for split, values in runs[0].items()}
     values = {
-        split: {metric: [fold[split][metric] for fold in folds] for metric in metrics}
-        for split, metrics in splits.items()
+        split: {metric: [run[split][metric] for run in runs] for metric in metrics} for split, metrics in splits.items()
     }
-    return {"mean": _each(values, _mean), "deviation": _each(values, _deviation), "folds": list(folds)}
+    return {"mean": _each(values, _mean), "deviation": _each(values, _deviation)}
 
 
 def _each(values: Mapping[str, Mapping[str, list[float | None]]], summarize: Any) -> dict[str, dict[str, float | None]]:

@@ -19,6 +19,9 @@ FORMAT_VERSION = 1
 
 LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "safetensors")
 
+FOLDS = "folds"
+SEEDS = "seeds"
+
 Status: TypeAlias = Literal["running", "interrupted", "diverged", "finished"]
 
 
@@ -53,10 +56,19 @@ class Manifest(Options):
     """What computed the training, and computes predictions."""
     folds: int | None = None
     """How many runs of a k-fold split are in ``folds/``; None for a run that has a model of its own."""
+    seeds: list[Annotated[int, Field(ge=0)]] | None = None
+    """The seeds of the runs in ``seeds/``, in the order that was asked for; ``seed`` is then that of the spec."""
     data: dict[str, Hash] = Field(default={})
     """SHA-256 of each data file, by its path as the spec has it."""
     files: dict[FileName, Hash] = Field(default={})
     """SHA-256 of each file of the folder, by its name in it."""
+
+    @property
+    def members(self) -> list[str]:
+        """The folders of the runs that this run consists of: its folds or its seeds."""
+        if self.seeds is not None:
+            return [f"{SEEDS}/{seed}" for seed in self.seeds]
+        return [f"{FOLDS}/{number}" for number in range(1, (self.folds or 0) + 1)]
 
 
 def new_manifest(name: str, command: Sequence[str], seed: int, threads: int, device: str) -> Manifest:

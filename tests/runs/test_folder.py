@@ -222,11 +222,11 @@ def test_a_run_of_folds_says_which_one_to_use(tmp_path: Path) -> None:
     for name in (folder.SPEC, folder.RESOLVED, folder.METRICS):
         run.write(name, CONTENT[name])
     for number in (1, 2):
-        fold = run.fold(number)
+        fold = run.member(f"folds/{number}")
         assert not fold.finished
         fill(fold)
         fold.seal(manifest_of(), "finished")
-        assert run.fold(number).finished
+        assert run.member(f"folds/{number}").finished
     run.seal(manifest_of(folds=2), "finished")
     run.verify()
     with pytest.raises(
