@@ -8,6 +8,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -53,34 +54,55 @@ def atomic_write(path: Path, data: bytes | str, durable: bool = True) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     with disk_errors(path):
         try:
-            write = _write_synced if durable else _write_new
-            write(temporary, data.encode() if isinstance(data, str) else data)
+            now = durable and _waiting.get() is None
+            _write_new(temporary, data.encode() if isinstance(data, str) else data, now)
             temporary.replace(path)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
         if durable:
-            _sync_folder(path.parent)
+            waiting = _waiting.get()
+            if waiting is None:
+                _sync(path.parent)
+            else:
+                waiting.add(path)
 
 
-def _write_new(path: Path, data: bytes) -> None:
+_waiting: ContextVar[set[Path] | None] = ContextVar("_waiting", default=None)
+
+
+@contextmanager
+def synced_together() -> Iterator[None]:
+    """Bring what ``atomic_write`` writes in the block to the disk at its end, in half the time of one by one.
+
+    Each file is still replaced in one rename, which a kill cannot tear; but a power cut within the block can lose
+    files of it, so what says that they are whole is written after the block. Raises ``ResourceError``.
+    """
+    written: set[Path] = set()
+    token = _waiting.set(written)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    for path in (*sorted(written), *sorted({path.parent for path in written})):
+        with disk_errors(path):
+            _sync(path)
+
+
+def _write_new(path: Path, data: bytes, synced: bool) -> None:
     with path.open("xb") as file:
         file.write(data)
+        if synced:
+            file.flush()
+            os.fsync(file.fileno())
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a rename to the disk; only POSIX systems can open a folder for that."""
+def _sync(path: Path) -> None:
+    """Bring a file or the renames in a folder to the disk; only POSIX systems can open a folder for that."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:

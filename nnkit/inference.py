@@ -53,13 +53,20 @@ def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
 class Predictor:
     """A run's network, loaded from its folder and ready to predict, by the engine that trained it.
 
-    ``device`` is auto, cpu, cuda or mps, or None for auto; only torch has others than the CPU. Raises ``RunError`` and
+    ``device`` is auto, cpu, cuda or mps, or None for auto; only torch has others than the CPU. ``experiment`` and
+    ``pipeline`` are the run's, where they are at hand and need not be read. Raises ``RunError`` and
     ``ResourceError``.
     """
 
-    def __init__(self, run: RunFolder, device: str | None = None) -> None:
-        experiment = run.experiment()
-        self.pipeline = run.pipeline()
+    def __init__(
+        self,
+        run: RunFolder,
+        device: str | None = None,
+        experiment: Experiment | None = None,
+        pipeline: Pipeline | None = None,
+    ) -> None:
+        experiment = experiment or run.experiment()
+        self.pipeline = pipeline or run.pipeline()
         plan = _plan(run, experiment, self.pipeline)
         procedure, weights = experiment.training.procedure, run.weights(plan)
         trained = procedure.trained(plan)

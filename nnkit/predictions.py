@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.cells import Piece, Words
+    from nnkit.frames.cells import Words
     from nnkit.frames.written import Written
 
     Floats: TypeAlias = NDArray[np.float64]
@@ -62,7 +62,7 @@ def prediction_table(outputs: "Floats", layout: Layout) -> Table:
     return dict(zip(layout.header, map(texts, _columns(outputs, layout)), strict=True))
 
 
-def csv_predictions(outputs: "Floats", layout: Layout, before: "Sequence[Piece]" = ()) -> str:
+def csv_predictions(outputs: "Floats", layout: Layout, before: "Sequence[Written]" = ()) -> str:
     """Return what ``csv_rows`` makes of the table of ``outputs``, in bulk; ``before`` are columns to put first."""
     from nnkit.frames.written import written
 
@@ -218,12 +218,22 @@ class Predictions:
 
 def predictions_csv(predictions: Predictions, layout: Layout) -> str:
     """Return predictions.csv: row, weight where rows have one, truth, prediction, probabilities."""
+    from nnkit.frames import cells
+
+    if cells.compiled is None or predictions.weights is not None or layout.task == "regression":
+        table = _predictions_table(predictions, layout)
+        return csv_line(table) + csv_rows(table)
+    truth = [_renamed(column, _csv_cell) for column in _target_columns(predictions.truth, layout)]
+    header = csv_line(["row", *layout.names("truth"), *layout.header])
+    return header + csv_predictions(predictions.outputs, layout, [cells.piece(predictions.rows.tolist()), *truth])
+
+
+def _predictions_table(predictions: Predictions, layout: Layout) -> Table:
     table = {"row": list(map(str, predictions.rows.tolist()))}
     if predictions.weights is not None:
         table["weight"] = list(map(str, predictions.weights.tolist()))
     table |= zip(layout.names("truth"), _truth_cells(predictions.truth, layout), strict=True)
-    table |= prediction_table(predictions.outputs, layout)
-    return csv_line(table) + csv_rows(table)
+    return table | prediction_table(predictions.outputs, layout)
 
 
 def _truth_cells(truth: "Truth", layout: Layout) -> list[list[str]]:

@@ -141,3 +141,25 @@ def test_keep_lines(tmp_path: Path, count: int, left: bytes) -> None:
 def test_keep_lines_of_no_file_makes_none(tmp_path: Path) -> None:
     files.keep_lines(tmp_path / "history.jsonl", 3)
     assert not (tmp_path / "history.jsonl").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds files in /proc")
+def test_files_are_synced_together_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    with files.synced_together():
+        for name in ("b", "a", "b"):
+            files.atomic_write(tmp_path / name, name)
+        assert synced == []
+    assert synced == [str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path)]
+    files.atomic_write(tmp_path / "c", "c")
+    assert len(synced) == 5
+
+
+def test_what_the_disk_refuses_at_the_end_is_a_resource_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(ResourceError, match="a: cannot be written: the disk is full"), files.synced_together():
+        files.atomic_write(tmp_path / "a", "text")

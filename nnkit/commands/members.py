@@ -1,5 +1,6 @@
 """Members: the trainings that a run of several folds or seeds consists of, each with a run folder of its own."""
 
+import re
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from nnkit.commands.fitting import fit, sealing
 from nnkit.commands.results import outcome, write_card, write_results
 from nnkit.errors import DivergedError, InterruptError, NnkitError
+from nnkit.files import synced_together
 from nnkit.runs.folder import PIPELINE, RESOLVED, SPEC, RunFolder
 from nnkit.runs.manifest import Manifest
-from nnkit.spec import Loaded, Ready, Seeds, dump, ready_folds
+from nnkit.spec import Loaded, Ready, Seeds, ready_folds
 
 if TYPE_CHECKING:
     from nnkit.engine.listener import Listener
@@ -49,8 +51,9 @@ def train_one(
     """Train one model, from the start or from its last checkpoint, and write all that its run holds but the seal."""
     run.write_json(PIPELINE, ready.prepared.pipeline.to_json())
     fit(run, ready, manifest, listener, stop)
-    write_results(run, ready, outcome(run, ready), pictures=pictures)
-    write_card(run, manifest, ready.experiment)
+    with synced_together():
+        write_results(run, ready, outcome(run, ready), pictures=pictures)
+        write_card(run, manifest, ready.experiment)
 
 
 def train_member(run: RunFolder, ready_of: ReadyOf, name: str, listener: "Listener", stop: "Stop") -> None:
@@ -60,11 +63,22 @@ def train_member(run: RunFolder, ready_of: ReadyOf, name: str, listener: "Listen
     if stop.signal_number is not None:
         raise InterruptError("interrupted", stop.signal_number)
     ready, member = ready_of(name), run.member(name)
-    member.write(SPEC, run.read(SPEC))
-    member.write(RESOLVED, dump(ready.experiment))
+    with synced_together():
+        member.write(SPEC, run.read(SPEC))
+        member.write(RESOLVED, _resolved(run, ready.experiment.seed))
     manifest = run.manifest.model_copy(update={"folds": None, "seeds": None, "seed": ready.experiment.seed})
     with sealing(member, manifest):
         train_one(member, manifest, ready, listener, stop, pictures=False)
+
+
+def _resolved(run: RunFolder, seed: int) -> str:
+    """Return the run's resolved spec with a seed, which is all that its members differ in."""
+    text, found = _SEED.subn(f"seed: {seed}", run.read(RESOLVED).decode(), count=1)
+    assert found  # noqa: S101 - every resolved spec has a seed
+    return text
+
+
+_SEED = re.compile(r"^seed: \d+$", re.MULTILINE)
 
 
 def train_members(

@@ -29,9 +29,9 @@ class Outcome:
 
 
 def outcome(run: RunFolder, ready: Ready) -> Outcome:
-    """Return what the run's own files predict for the rows that it was made of."""
-    predictor = Predictor(run, run.manifest.device)
+    """Return what the run's weights predict for the rows that it was made of."""
     prepared = ready.prepared
+    predictor = Predictor(run, run.manifest.device, ready.experiment, prepared.pipeline)
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     return Outcome(
         {

@@ -107,6 +107,13 @@ class Piece:
         return values, odd[:found]
 
 
+def piece(values: Sequence[object]) -> Piece:
+    """Return the texts of values as cells, one behind the other."""
+    texts = [str(value).encode() for value in values]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int32)
+    return Piece(b"".join(texts), np.concatenate((np.zeros(1, np.int32), ends[:-1])), ends)
+
+
 class Text(Sequence[str]):
     """The cells of a column of text, like a list of them but without an object for each."""
 

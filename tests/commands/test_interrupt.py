@@ -157,17 +157,17 @@ def test_a_full_disk_ends_with_7_and_the_last_checkpoint_whole(tmp_path: Path) -
 def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnkit import files
 
-    write_synced, written = files._write_synced, []
+    write_new, written = files._write_new, []
 
-    def refuse(path: Path, data: bytes) -> None:
+    def refuse(path: Path, data: bytes, synced: bool) -> None:
         if "last.safetensors" in path.name:
             written.append(path)
             if len(written) == 3:
                 raise OSError(28, "No space left on device")
-        write_synced(path, data)
+        write_new(path, data, synced)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_write_synced", refuse)
+        patch.setattr(files, "_write_new", refuse)
         with pytest.raises(ResourceError, match=r"last\.safetensors: cannot be written: the disk is full"):
             train(write(tmp_path, **CHANGES), out=tmp_path / "runs")
     [run] = (tmp_path / "runs" / "small").iterdir()
