@@ -36,7 +36,7 @@ def achieved(section: Section, result: Result) -> float | None:
 
 
 def lines(peak: Mapping[str, Peak], sections: Sequence[Section]) -> list[str]:
-    """Return the share of all cores' peak that each row reaches, as Markdown lines."""
+    """Return the share of all cores' peak that each row reaches, as Markdown lines; none without figures."""
     head = ["", "", "GFLOP/s", "of the peak"]
     most = peak["all cores"]["gflops"]
     rows = [
@@ -45,6 +45,8 @@ def lines(peak: Mapping[str, Peak], sections: Sequence[Section]) -> list[str]:
         for result in section.results
         if (done := achieved(section, result)) is not None
     ]
+    if not rows:
+        return []
     said = [f"{name}: {shown(p['gflops'])} GFLOP/s, {shown(p['gbytes'])} GB/s" for name, p in peak.items()]
     intro = f"Measured peak of a product of matrices in float32, and of a copy in memory: {'; '.join(said)}."
     return ["## Roofline", "", intro, "[How to read it](../ROOFLINE.md).", "", *grid(head, rows), ""]

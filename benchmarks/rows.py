@@ -84,8 +84,8 @@ class Workload:
     rows: Sequence[Row]
     rate: Rate | None = None
     steps: int | None = None
-    loss_within: float = 0.1
-    accuracy_within: float = 0.02
+    loss_within: float = 0.2
+    accuracy_within: float = 0.035
     often: int = 1
 
 

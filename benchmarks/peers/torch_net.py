@@ -38,7 +38,11 @@ def textbook(inputs: Floats, answers: Floats, epochs: int, batch: int, seed: int
 
 
 def fused(inputs: Floats, answers: Floats, epochs: int, batch: int, seed: int) -> nn.Module:
-    """Train with all rows in memory, one shuffle an epoch, fused Adam and a loss on logits; returns the net."""
+    """Train with all rows in memory, one shuffle an epoch, fused Adam and a loss on logits; returns the net.
+
+    One thread: there is nothing here for a second one to do.
+    """
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
     body = nn.Sequential(*layers())
     all_x, all_y = torch.from_numpy(inputs), torch.from_numpy(answers).unsqueeze(1)
