@@ -16,8 +16,8 @@ def plot(run: Path, out: Path | None = None) -> list[Path]:
     """Draw the pictures of a run into its folder, or into ``out``, and return their paths.
 
     Those are what its files are enough for: a run that was stopped has a history and no predictions; one of several
-    folds has the predictions of all rows, and each fold a history. Raises ``RunError`` where there is nothing to draw, ``UsageError`` for
-    a run of several seeds.
+    folds has the predictions of all rows, and each fold a history. Raises ``RunError`` where there is nothing to
+    draw, ``UsageError`` for a run of several seeds.
     """
     folder = RunFolder.open(run)
     if seeds := folder.manifest.seeds:
