@@ -190,7 +190,8 @@ def _train_many(
     except InterruptError as error:
         done = sum(member.finished for member in run.members())
         message = f"interrupted with {done} of {len(members)} {word} finished; the checkpoints of others are written"
-        raise InterruptError(message, error.signal_number) from None
+        # Workers get SIGTERM whatever signal came here.
+        raise InterruptError(message, stop.signal_number or error.signal_number) from None
     if manifest.seeds is not None and len(diverged) < len(members):
         write_seeds(run)
         write_card(run, manifest, first.experiment)
