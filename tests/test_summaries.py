@@ -50,7 +50,8 @@ def evaluation(**changes: Any) -> Any:
 
 
 def report(**changes: Any) -> Any:
-    parts = {"split": "test", "values": {"accuracy": 0.875, "f1": None}, "deviation": None, "evaluation": evaluation()}
+    parts = {"split": "test", "values": {"accuracy": 0.875, "f1": None}, "deviation": None, "seeds": None}
+    parts |= {"evaluation": evaluation()}
     return SimpleNamespace(**(parts | changes))
 
 

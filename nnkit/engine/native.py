@@ -83,31 +83,34 @@ class NativeNetwork:
         self.kernel = module
         self.ops = tuple(ops)
         names = [name for op in ops for name in op.weights if name]
-        self._shapes = {name: arrays[name].shape for name in names}
         ends = np.cumsum([0, *(arrays[name].size for name in names)]).tolist()
-        self._begins = dict(zip(names, ends, strict=False))
+        self._places = {
+            name: (slice(begin, end), arrays[name].shape)
+            for name, begin, end in zip(names, ends, ends[1:], strict=False)
+        }
         self.flat = np.concatenate([np.ravel(arrays[name]) for name in names]).astype(np.float32)
         self.layers = np.array([self._layer(op) for op in ops], dtype=np.int32)
         self.constants = np.array([_filled(op.constants, CONSTANTS) for op in ops], dtype=np.float64)
 
     def _layer(self, op: Op) -> list[int]:
-        begins = [self._begins[name] if name else -1 for name in op.weights[:3]]
+        begins = [self._places[name][0].start if name else -1 for name in op.weights[:3]]
         places = begins + [-1] * (3 - len(begins))
         kind, activation = self.kernel.LAYERS[op.kind], self.kernel.ACTIVATIONS[op.activation]
         return [kind, activation, op.inputs, op.outputs, int(op.trained), *places]
 
     def view(self, flat: Floats, name: str) -> Floats:
         """Return the part of ``flat``, which is laid out as the weights are, that belongs to one weight."""
-        begin, shape = self._begins[name], self._shapes[name]
-        return flat[begin : begin + int(np.prod(shape))].reshape(shape)
+        place, shape = self._places[name]
+        return flat[place].reshape(shape)
 
     def arrays(self) -> Arrays:
         """Return copies of the weights by name."""
-        return {name: self.view(self.flat, name).copy() for name in self._shapes}
+        flat = self.flat.copy()
+        return {name: self.view(flat, name) for name in self._places}
 
     def set_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Copy values into the weights."""
-        for name in self._shapes:
+        for name in self._places:
             self.view(self.flat, name)[...] = arrays[name]
 
     @property

@@ -17,20 +17,25 @@ Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
 class Scoring:
     """How outputs become values: ``finish`` makes predictions of them, ``score`` compares these with the truth."""
 
-    score: Score
+    score: Score | None
+    """None where no values are asked for, and outputs need not be finished."""
     finish: Finish
     truth: NDArray[np.generic]
     validation_truth: NDArray[np.generic] | None
 
     def train(self, outputs: Any, order: NDArray[np.int64]) -> dict[str, float]:
         """Return the values of an epoch's outputs, which stand in its ``order``."""
+        if self.score is None:
+            return {}
         return {f"train_{key}": value for key, value in self.score(self.truth[order], self.finish(outputs)).items()}
 
     def validation(self, loss: float, outputs: Any) -> dict[str, float]:
         """Return the values of validation rows, whose loss is known."""
         if self.validation_truth is None:
             return {}
-        values = {"loss": loss} | self.score(self.validation_truth, self.finish(outputs))
+        values = {"loss": loss}
+        if self.score is not None:
+            values |= self.score(self.validation_truth, self.finish(outputs))
         return {f"validation_{key}": value for key, value in values.items()}
 
 

@@ -107,11 +107,11 @@ class Piece:
         return values, odd[:found]
 
 
-def piece(values: Sequence[object]) -> Piece:
-    """Return the texts of values as cells, one behind the other."""
-    texts = [str(value).encode() for value in values]
-    ends = np.cumsum([len(text) for text in texts], dtype=np.int32)
-    return Piece(b"".join(texts), np.concatenate((np.zeros(1, np.int32), ends[:-1])), ends)
+def piece(values: Sequence[int]) -> Piece:
+    """Return whole numbers as cells, one behind the other."""
+    data = "".join(f"{value}\n" for value in values).encode()
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")).astype(np.int32)
+    return Piece(data, np.concatenate((np.zeros(1, np.int32), ends + 1))[:-1], ends)
 
 
 class Text(Sequence[str]):

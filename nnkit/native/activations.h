@@ -78,7 +78,7 @@ static int resolved(int kind, const float *o) {
     return kind == A_relu && o[0] == 0 && o[1] == INFINITY && o[2] == 0 ? A_plain_relu : kind;
 }
 
-/* Compute y of x, both [rows, stride] with `size` values in a row. */
+/* Compute y of x, both [rows, stride] with `size` values in a row; they may be the same array. */
 static void apply(int kind, const double *options, const float *from, float *to, int64_t rows, int size, int stride) {
     float o[CONSTANTS];
     floats(options, o);
@@ -101,29 +101,30 @@ static void apply(int kind, const double *options, const float *from, float *to,
     }
 }
 
-/* Turn the gradient by y, in place, into the one by x; what is beyond a row's values stays 0. */
-static void apply_back(int kind, const double *options, const float *from, const float *to, float *gradient,
-                       int64_t rows, int size, int stride) {
+/* Compute the gradient by x of the gradient d by y; what is beyond a row's values stays 0. */
+static void apply_back(int kind, const double *options, const float *restrict from, const float *restrict to,
+                       const float *restrict d, float *restrict below, int64_t rows, int size, int stride) {
     float o[CONSTANTS];
     floats(options, o);
+    int64_t count = rows * stride;
     if (kind == A_softmax || kind == A_log_softmax) {
+        memcpy(below, d, 4 * (size_t)count);
         for (int64_t r = 0; r < rows; r++)
-            softmax_row_back(kind == A_log_softmax, to + r * stride, gradient + r * stride, size);
+            softmax_row_back(kind == A_log_softmax, to + r * stride, below + r * stride, size);
         return;
     }
-    int64_t count = rows * stride;
-    switch (resolved(kind, o)) {
+    switch (kind = resolved(kind, o)) {
 #define CASE(name, value, slope)                                                                                       \
     case A_##name:                                                                                                     \
         for (int64_t i = 0; i < count; i++) {                                                                          \
             float x = from[i], y = to[i];                                                                              \
             (void)x, (void)y;                                                                                          \
-            gradient[i] *= slope;                                                                                      \
+            below[i] = d[i] * (slope);                                                                                 \
         }                                                                                                              \
         break;
         ELEMENTWISE
 #undef CASE
     }
-    if (stride > size)
-        for (int64_t r = 0; r < rows; r++) memset(gradient + r * stride + size, 0, 4 * (size_t)(stride - size));
+    if (stride > size && kind != A_plain_relu && kind != A_linear)
+        for (int64_t r = 0; r < rows; r++) memset(below + r * stride + size, 0, 4 * (size_t)(stride - size));
 }

@@ -44,11 +44,11 @@ static void affine(const float *x, int64_t rows, int x_stride, int in, const flo
     if (rows > r) affine_rows(1, x + r * x_stride, x_stride, in, w, bias, y + r * y_stride, y_stride);
 }
 
-/* g += x^T d in the columns [c, end) that are whole vectors of a kind, for `count` inputs. */
+/* g (+)= x^T d in the columns [c, end) that are whole vectors of a kind, for `count` inputs. */
 #define OUTER_COLUMNS(vector)                                                                                          \
     for (; c + (int)(sizeof(vector) / 4) <= end; c += (int)(sizeof(vector) / 4)) {                                     \
         vector sum[8];                                                                                                 \
-        for (int i = 0; i < count; i++) sum[i] = *(const vector *)(g + (int64_t)i * end + c);                          \
+        for (int i = 0; i < count; i++) sum[i] = first ? (vector){0} : *(const vector *)(g + (int64_t)i * end + c);    \
         for (int64_t r = 0; r < rows; r++) {                                                                           \
             vector row = *(const vector *)(d + r * end + c);                                                           \
             for (int i = 0; i < count; i++) sum[i] += x[r * x_stride + i] * row;                                       \
@@ -57,31 +57,32 @@ static void affine(const float *x, int64_t rows, int x_stride, int in, const flo
     }
 
 INLINE void outer_rows(const int count, const float *x, int x_stride, const float *d, int end, int64_t rows,
-                       float *g) {
+                       float *g, int first) {
     int c = 0;
     OUTER_COLUMNS(wide)
     OUTER_COLUMNS(vector)
 }
 
-/* g [in, d_stride] += x [rows, x_stride]^T d [rows, d_stride] */
-static void add_outer(const float *x, int64_t rows, int x_stride, int in, const float *d, int d_stride, float *g) {
+/* g [in, d_stride] += x [rows, x_stride]^T d [rows, d_stride]; with `first` there is nothing in g yet. */
+static void add_outer(const float *x, int64_t rows, int x_stride, int in, const float *d, int d_stride, float *g,
+                      int first) {
     int i = 0;
-    for (; i + 8 <= in; i += 8) outer_rows(8, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride);
+    for (; i + 8 <= in; i += 8) outer_rows(8, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride, first);
     if (in - i >= 4) {
-        outer_rows(4, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride);
+        outer_rows(4, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride, first);
         i += 4;
     }
     if (in - i >= 2) {
-        outer_rows(2, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride);
+        outer_rows(2, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride, first);
         i += 2;
     }
-    if (in > i) outer_rows(1, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride);
+    if (in > i) outer_rows(1, x + i, x_stride, d, d_stride, rows, g + (int64_t)i * d_stride, first);
 }
 
-/* sums [stride] += the rows of d */
-static void add_rows(const float *d, int64_t rows, int stride, float *sums) {
+/* sums [stride] += the rows of d; with `first` there is nothing in sums yet. */
+static void add_rows(const float *d, int64_t rows, int stride, float *sums, int first) {
     for (int c = 0; c < stride; c += WIDTH) {
-        vector sum = load(sums + c);
+        vector sum = first ? (vector){0} : load(sums + c);
         for (int64_t r = 0; r < rows; r++) sum += load(d + r * stride + c);
         store(sums + c, sum);
     }

@@ -9,6 +9,9 @@ typedef struct {
     const double *o;
 } step_t;
 
+/* base ^ exponent for a base from 0 to 1, quicker than pow, which is right to the last bit. */
+static inline double power(double base, double exponent) { return base == 0 ? 0 : exp(exponent * log(base)); }
+
 static inline float lerp(float from, float to, float part) { return from + part * (to - from); }
 
 /* sgd: weight_decay, momentum, nesterov */
@@ -30,7 +33,7 @@ static void adam(const step_t *s, float *w, float *g, float *m, float *v, float 
     const double *o = s->o;
     float coupled = o[4] != 0 ? 0 : (float)o[0], shrink = o[4] != 0 ? (float)(1 - s->lr * o[0]) : 1;
     float b1 = (float)(1 - o[1]), b2 = (float)o[2], rest2 = (float)(1 - o[2]), eps = (float)o[3];
-    float size = (float)(s->lr / (1 - pow(o[1], s->step))), root = (float)(1 / sqrt(1 - pow(o[2], s->step)));
+    float size = (float)(s->lr / (1 - power(o[1], s->step))), root = (float)(1 / sqrt(1 - power(o[2], s->step)));
     int amsgrad = o[5] != 0;
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] + coupled * w[i];
@@ -46,7 +49,7 @@ static void adam(const step_t *s, float *w, float *g, float *m, float *v, float 
 static void adamax(const step_t *s, float *w, float *g, float *m, float *u, int64_t n) {
     const double *o = s->o;
     float decay = (float)o[0], b1 = (float)(1 - o[1]), b2 = (float)o[2], eps = (float)o[3];
-    float size = (float)(s->lr / (1 - pow(o[1], s->step)));
+    float size = (float)(s->lr / (1 - power(o[1], s->step)));
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] + decay * w[i];
         m[i] = lerp(m[i], d, b1);
@@ -60,7 +63,7 @@ static void adamax(const step_t *s, float *w, float *g, float *m, float *u, int6
 static void nadam(const step_t *s, float *w, float *g, float *m, float *v, int64_t n) {
     const double *o = s->o;
     float decay = (float)o[0], b1 = (float)(1 - o[1]), b2 = (float)o[2], rest2 = (float)(1 - o[2]), eps = (float)o[3];
-    float correction = (float)(1 - pow(o[2], s->step));
+    float correction = (float)(1 - power(o[2], s->step));
     float by_gradient = (float)(s->lr * (1 - s->momentum_now) / (1 - s->product));
     float by_mean = (float)(s->lr * s->momentum_next / (1 - s->product * s->momentum_next));
     for (int64_t i = 0; i < n; i++) {
@@ -118,8 +121,8 @@ static step_t next_step(const choice_t *optimizer, double lr, double *clock) {
     const double *o = optimizer->option;
     step_t s = {.kind = (int)optimizer->kind, .first = clock[0] == 0, .lr = lr, .step = ++clock[0], .o = o};
     if (s.kind == O_nadam) {
-        s.momentum_now = o[1] * (1 - 0.5 * pow(0.96, s.step * o[4]));
-        s.momentum_next = o[1] * (1 - 0.5 * pow(0.96, (s.step + 1) * o[4]));
+        s.momentum_now = o[1] * (1 - 0.5 * power(0.96, s.step * o[4]));
+        s.momentum_next = o[1] * (1 - 0.5 * power(0.96, (s.step + 1) * o[4]));
         s.product = clock[1] *= s.momentum_now;
     }
     return s;

@@ -55,7 +55,9 @@ static void normalize(const network_t *net, int l, int64_t rows, int training) {
     }
 }
 
-static void normalize_back(const network_t *net, int l, int64_t rows, const float *d, float *below) {
+static void add(float *to, float value, int first) { *to = first ? value : *to + value; }
+
+static void normalize_back(const network_t *net, int l, int64_t rows, const float *d, float *below, int first) {
     const place_t *p = net->places + l;
     int trained = net->program->layer[l].trained;
     for (int c = 0; c < p->out; c++) {
@@ -65,8 +67,8 @@ static void normalize_back(const network_t *net, int l, int64_t rows, const floa
             with += d[r * p->out_stride + c] * p->normal[r * p->out_stride + c];
         }
         float gamma = p->first < 0 ? 1 : net->weights[p->first + c], factor = gamma * p->spread[c];
-        if (trained && p->first >= 0) net->gradients[p->first + c] += (float)with;
-        if (trained && p->second >= 0) net->gradients[p->second + c] += (float)sum;
+        if (trained && p->first >= 0) add(net->gradients + p->first + c, (float)with, first);
+        if (trained && p->second >= 0) add(net->gradients + p->second + c, (float)sum, first);
         float mean = trained ? (float)(sum / (double)rows) : 0, mean_with = trained ? (float)(with / (double)rows) : 0;
         for (int64_t r = 0; r < rows; r++) {
             int64_t i = r * p->out_stride + c;
@@ -97,8 +99,8 @@ static void forward(const network_t *net, int64_t rows, const chance_t *chance) 
     }
 }
 
-/* Add to the gradients of all trained weights, from slopes[layers] down. */
-static void backward(const network_t *net, int64_t rows, const chance_t *chance) {
+/* Put the gradients of all trained weights in their place, or add to those of parts before, from slopes[layers] down. */
+static void backward(const network_t *net, int64_t rows, const chance_t *chance, int first) {
     for (int l = net->layers - 1; l >= net->learning; l--) {
         const layer_t *layer = net->program->layer + l;
         const place_t *p = net->places + l;
@@ -107,17 +109,16 @@ static void backward(const network_t *net, int64_t rows, const chance_t *chance)
         float *below = net->slopes[l];
         if (layer->kind == DENSE) {
             if (layer->trained) {
-                add_outer(x, rows, p->in_stride, p->in, d, p->out_stride, net->gradients + p->first);
-                if (p->second >= 0) add_rows(d, rows, p->out_stride, net->gradients + p->second);
+                add_outer(x, rows, p->in_stride, p->in, d, p->out_stride, net->gradients + p->first, first);
+                if (p->second >= 0) add_rows(d, rows, p->out_stride, net->gradients + p->second, first);
             }
             if (l == net->learning) return;
             transpose(net->weights + p->first, p->in, p->out, p->out_stride, p->turned, p->in_stride);
             affine(d, rows, p->out_stride, p->out, p->turned, NULL, below, p->in_stride);
         } else if (layer->kind == ACTIVATION) {
-            memcpy(below, d, 4 * (size_t)(rows * p->out_stride));
-            apply_back(layer->activation, constants, x, net->values[l + 1], below, rows, p->out, p->out_stride);
+            apply_back(layer->activation, constants, x, net->values[l + 1], d, below, rows, p->out, p->out_stride);
         } else if (layer->kind == BATCH_NORM) {
-            normalize_back(net, l, rows, d, below);
+            normalize_back(net, l, rows, d, below, first);
         } else {
             drop(layer->kind, constants[0], draws_for(chance, p), d, below, rows, p->out, p->out_stride, 1);
         }

@@ -275,7 +275,7 @@ class Supervised(Procedure):
 
         assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
         return Scoring(
-            score=score,
+            score=score if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
             truth=work.prepared.train.truth,
             validation_truth=validation.truth if validation else None,

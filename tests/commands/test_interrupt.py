@@ -61,9 +61,14 @@ def same(run: Path, whole: Path) -> bool:
     )
 
 
-def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
+EPOCHS = {"torch": 40, "native": 4000}
+"""So many take a second or more, so that kills come in all moments."""
+
+
+def kill_and_resume(tmp_path: Path, engine: str, kills: int, seed: int) -> None:
     draw = random.Random(seed)
-    spec = write(tmp_path, **CHANGES)
+    changes = {"training__engine": engine, "training__epochs": EPOCHS[engine]}
+    spec = write(tmp_path, **CHANGES | changes | {"training__callbacks": CHANGES["training__callbacks"][1:]})
     began = time.monotonic()
     process, whole = started(spec, tmp_path / "whole")
     assert process.wait() == 0
@@ -87,19 +92,21 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
         assert not list(run.rglob("*.tmp"))
 
 
-def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, kills=2, seed=1)
+@pytest.mark.parametrize("engine", EPOCHS)
+def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path, engine: str) -> None:
+    kill_and_resume(tmp_path, engine, kills=2, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_fifty_kills(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, kills=50, seed=2)
+@pytest.mark.parametrize("engine", EPOCHS)
+def test_fifty_kills(tmp_path: Path, engine: str) -> None:
+    kill_and_resume(tmp_path, engine, kills=50, seed=2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_leave_a_checkpoint_and_their_exit_code(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    long = CHANGES | {"training__epochs": 2000, "training__callbacks": []}
+    long = CHANGES | {"training__epochs": 50_000, "training__callbacks": []}
     process, run = started(write(tmp_path, **long), tmp_path / "runs")
     while not (run / "history.jsonl").exists():
         time.sleep(0.02)
@@ -169,7 +176,8 @@ def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monk
     with monkeypatch.context() as patch:
         patch.setattr(files, "_write_new", refuse)
         with pytest.raises(ResourceError, match=r"last\.safetensors: cannot be written: the disk is full"):
-            train(write(tmp_path, **CHANGES), out=tmp_path / "runs")
+            every_epoch = [{"type": "checkpoint", "every_seconds": 0}]
+            train(write(tmp_path, **CHANGES | {"training__callbacks": every_epoch}), out=tmp_path / "runs")
     [run] = (tmp_path / "runs" / "small").iterdir()
     assert Checkpoint.load(run / "checkpoints" / "last.safetensors").records > 0
     assert resume(run) == run
@@ -177,7 +185,7 @@ def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monk
 
 
 def interrupted(tmp_path: Path) -> Path:
-    long = CHANGES | {"training__epochs": 2000, "training__callbacks": []}
+    long = CHANGES | {"training__epochs": 50_000, "training__callbacks": []}
     process, run = started(write(tmp_path, **long), tmp_path / "runs")
     while not (run / "history.jsonl").exists():
         time.sleep(0.02)

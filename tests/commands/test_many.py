@@ -203,7 +203,7 @@ def test_a_run_resumed_with_fewer_cores_says_so(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("nnkit.engine.threads.threads_for", lambda work: 3)
     with pytest.raises(InterruptError):
-        train(write(tmp_path, **SHORT), out=tmp_path / "runs", listener=Stopping())
+        train(write(tmp_path, **SHORT, training__engine="torch"), out=tmp_path / "runs", listener=Stopping())
     [run] = (tmp_path / "runs" / "small").iterdir()
     assert RunFolder.open(run).manifest.threads == 3
     log = Log()
