@@ -10,7 +10,7 @@ from nnkit.runs.folder import RunFolder
 
 EQUAL = ("weights.safetensors", "predictions.csv", "metrics.json", "confusion_matrix.csv", "pipeline.json")
 SHORT: dict[str, Any] = {"training__epochs": 3}
-LONG: dict[str, Any] = {"training__epochs": 150, "training__callbacks": []}
+LONG: dict[str, Any] = {"training__epochs": 4000, "training__callbacks": []}
 FOLDS: dict[str, Any] = {"data__split": {"folds": 3, "stratify": True, "validation": 0.1}}
 
 # Tests have torch loaded in one thread, which a fork survives; a user's forks come before torch.

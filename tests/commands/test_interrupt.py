@@ -175,9 +175,10 @@ def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "_write_new", refuse)
+        every_epoch = [{"type": "checkpoint", "every_seconds": 0}]
+        spec = write(tmp_path, **CHANGES | {"training__callbacks": every_epoch})
         with pytest.raises(ResourceError, match=r"last\.safetensors: cannot be written: the disk is full"):
-            every_epoch = [{"type": "checkpoint", "every_seconds": 0}]
-            train(write(tmp_path, **CHANGES | {"training__callbacks": every_epoch}), out=tmp_path / "runs")
+            train(spec, out=tmp_path / "runs")
     [run] = (tmp_path / "runs" / "small").iterdir()
     assert Checkpoint.load(run / "checkpoints" / "last.safetensors").records > 0
     assert resume(run) == run

@@ -177,6 +177,7 @@ def test_a_worker_that_cannot_read_the_data_says_so(tmp_path: Path) -> None:
 from pathlib import Path
 from nnkit.commands import workers
 start = workers.start_worker
+workers.can_fork = lambda: False
 def late(run):
     Path({str(tmp_path / "t.csv")!r}).unlink(missing_ok=True)
     return start(run)
