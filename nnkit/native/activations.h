@@ -9,7 +9,7 @@
 #define ELEMENTWISE                                                                                                    \
     CASE(linear, x, 1)                                                                                                 \
     CASE(relu, x >= o[2] ? (x > o[1] ? o[1] : x) : o[0] * (x - o[2]), x >= o[2] ? (x <= o[1] ? 1 : 0) : o[0])          \
-    CASE(plain_relu, x < 0 ? 0 : x, x > 0 ? 1 : 0)                                                                     \
+    CASE(plain_relu, x < 0 ? 0 : x, y > 0 ? 1 : 0)                                                                     \
     CASE(relu6, x < 0 ? 0 : x > 6 ? 6 : x, (x > 0) & (x < 6) ? 1 : 0)                                                  \
     CASE(leaky_relu, x > 0 ? x : x * o[0], x > 0 ? 1 : o[0])                                                           \
     CASE(elu, x > 0 ? x : o[0] * expm1_32(x), x > 0 ? 1 : y + o[0])                                                    \

@@ -8,6 +8,8 @@
 #define JOIN(name, target) name##_##target
 #define NAMED(name, target) JOIN(name, target)
 
+#define ROUND 16
+
 static void gather(const network_t *net, const data_t *data, int64_t begin, int64_t rows) {
     const place_t *p = net->places;
     for (int64_t r = 0; r < rows; r++) {
@@ -29,15 +31,16 @@ static loss_t loss_of(const program_t *program, int size) {
 static double part_entropy(const network_t *net, const data_t *data, int64_t begin, int64_t rows, double batch,
                            float *z) {
     int size = net->outputs, stride = net->places[net->layers - 1].out_stride;
-    float *t = z + rows * size;
+    int64_t whole = (rows * size + ROUND - 1) / ROUND * ROUND; /* Whole vectors, so that none is done one by one. */
+    float *t = z + whole, *outputs = data->outputs + begin * size;
     double sum = 0;
+    for (int64_t i = whole - ROUND; i < whole; i++) z[i] = t[i] = 0;
     for (int64_t r = 0; r < rows; r++) {
         const float *target = (const float *)data->y + data->order[begin + r] * size;
         for (int i = 0; i < size; i++) t[r * size + i] = target[i];
-        for (int i = 0; i < size; i++) z[r * size + i] = net->values[net->layers][r * stride + i];
+        for (int i = 0; i < size; i++) z[r * size + i] = outputs[r * size + i] = net->values[net->layers][r * stride + i];
     }
-    memcpy(data->outputs + begin * size, z, 4 * (size_t)(rows * size));
-    binary_cross_entropy(net->program->loss.option, z, t, rows * size);
+    binary_cross_entropy(net->program->loss.option, z, t, whole);
     for (int64_t r = 0; r < rows; r++) {
         float weight = data->weight ? data->weight[data->order[begin + r]] : 1, factor = (float)(weight / (batch * size));
         for (int i = 0; i < size; i++) {
@@ -168,7 +171,7 @@ double NAMED(train, TARGET)(const program_t *program, const data_t *data) {
     network_t net;
     if (!open_network(&net, program, data->part, 1)) return -1;
     int64_t *spans = malloc((size_t)program->layers * 4 * sizeof(int64_t));
-    double *logs = malloc((size_t)(data->part * net.outputs) * sizeof(double)), norm = -1;
+    double *logs = malloc((size_t)(data->part * net.outputs + ROUND) * sizeof(double)), norm = -1;
     if (spans && logs) {
         int count = find_spans(&net, spans);
         for (int64_t begin = 0, step = 0; begin < data->rows; begin += data->batch, step++)

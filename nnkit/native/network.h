@@ -10,6 +10,7 @@ typedef struct {
     int64_t draws;                      /* where the layer's random numbers begin, in units of rows; -1: none */
     float *normal, *spread;             /* batch norm: normalized values [rows, out_stride], 1 / deviation */
     float *turned;                      /* dense: the kernel transposed [out, in_stride] */
+    int relu;                           /* activation: a relu without options, which the layer below computes */
 } place_t;
 
 typedef struct {
@@ -57,6 +58,12 @@ static void copy_out(const network_t *net, const float *from, float *to) {
     })
 }
 
+static int plain_relu(const program_t *program, int l) {
+    float o[CONSTANTS];
+    floats(program->constants[l].value, o);
+    return program->layer[l].kind == ACTIVATION && resolved(program->layer[l].activation, o) == A_plain_relu;
+}
+
 static void lay_out(network_t *net) {
     int64_t size = 0, drawn = 0;
     net->learning = net->layers;
@@ -71,6 +78,7 @@ static void lay_out(network_t *net) {
         if (layer->second >= 0) size += place->out_stride;
         place->third = layer->third < 0 ? -1 : size;
         if (layer->third >= 0) size += 2 * (int64_t)place->out_stride;
+        place->relu = l && layer[-1].kind == DENSE && plain_relu(net->program, l);
         place->draws = draws_of(layer->kind) ? drawn : -1;
         if (draws_of(layer->kind)) drawn += layer->out;
         if (layer->trained && net->learning == net->layers) net->learning = l;

@@ -10,7 +10,10 @@ typedef struct {
 } step_t;
 
 /* base ^ exponent for a base from 0 to 1, quicker than pow, which is right to the last bit. */
-static inline double power(double base, double exponent) { return base == 0 ? 0 : exp(exponent * log(base)); }
+static inline double power(double base, double exponent) {
+    double logarithm = base == 0 ? -INFINITY : exponent * log(base);
+    return logarithm < -40 ? 0 : exp(logarithm); /* 1 less something that small is 1. */
+}
 
 static inline float lerp(float from, float to, float part) { return from + part * (to - from); }
 

@@ -85,17 +85,21 @@ static void forward(const network_t *net, int64_t rows, const chance_t *chance) 
         const double *constants = net->program->constants[l].value;
         const float *x = net->values[l];
         float *y = net->values[l + 1];
-        if (layer->kind == DENSE)
-            affine(x, rows, p->in_stride, p->in, net->weights + p->first, p->second < 0 ? NULL : net->weights + p->second,
-                   y, p->out_stride);
-        else if (layer->kind == ACTIVATION)
+        if (layer->kind == DENSE) {
+            const float *bias = p->second < 0 ? NULL : net->weights + p->second;
+            int relu = l + 1 < net->layers && p[1].relu;
+            affine(relu ? RELU : PLAIN, x, rows, p->in_stride, p->in, net->weights + p->first, bias, NULL,
+                   relu ? net->values[l + 2] : y, p->out_stride);
+            l += relu;
+        } else if (layer->kind == ACTIVATION) {
             apply(layer->activation, constants, x, y, rows, p->out, p->out_stride);
-        else if (layer->kind == BATCH_NORM)
+        } else if (layer->kind == BATCH_NORM) {
             normalize(net, l, rows, chance != NULL);
-        else if (chance)
+        } else if (chance) {
             drop(layer->kind, constants[0], draws_for(chance, p), x, y, rows, p->out, p->out_stride, 0);
-        else
+        } else {
             memcpy(y, x, 4 * (size_t)(rows * p->out_stride));
+        }
     }
 }
 
@@ -113,8 +117,11 @@ static void backward(const network_t *net, int64_t rows, const chance_t *chance,
                 if (p->second >= 0) add_rows(d, rows, p->out_stride, net->gradients + p->second, first);
             }
             if (l == net->learning) return;
+            int relu = p[-1].relu; /* Its slope is applied here, and its gradient by the values below goes there at once. */
             transpose(net->weights + p->first, p->in, p->out, p->out_stride, p->turned, p->in_stride);
-            affine(d, rows, p->out_stride, p->out, p->turned, NULL, below, p->in_stride);
+            affine(relu ? GATE : PLAIN, d, rows, p->out_stride, p->out, p->turned, NULL, x,
+                   relu ? net->slopes[l - 1] : below, p->in_stride);
+            l -= relu;
         } else if (layer->kind == ACTIVATION) {
             apply_back(layer->activation, constants, x, net->values[l + 1], d, below, rows, p->out, p->out_stride);
         } else if (layer->kind == BATCH_NORM) {
