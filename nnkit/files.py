@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +145,25 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def append_line(path: Path, line: str) -> None:
-    """Add ``line`` and a line break to the end of ``path``; raises ``ResourceError``."""
-    with disk_errors(path), path.open("ab") as file:
-        file.write(f"{line}\n".encode())
+class AppendOnly:
+    """A file that lines are added to; it is opened with the first and closed with this object."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: FileIO | None = None
+
+    def write(self, line: str) -> None:
+        """Add ``line`` and a line break to the end, at once; raises ``ResourceError``."""
+        with disk_errors(self._path):
+            if self._file is None:
+                self._file = self._path.open("ab", buffering=0)
+            left = memoryview(f"{line}\n".encode())
+            while left:  # A disk that is nearly full takes a part, and then none.
+                left = left[self._file.write(left) :]
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def keep_lines(path: Path, count: int) -> None:

@@ -70,7 +70,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
 def test_a_full_disk_is_a_resource_error() -> None:
     with pytest.raises(ResourceError, match="/dev/full: cannot be written: the disk is full"):
-        files.append_line(Path("/dev/full"), "{}")
+        files.AppendOnly(Path("/dev/full")).write("{}")
 
 
 def test_a_missing_folder_is_a_resource_error(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_history_comes_back_but_for_a_line_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     records = [{"epoch": number, "train_loss": 1 / number} for number in range(1, 4)]
     for record in records:
-        files.append_line(path, json.dumps(record))
+        files.AppendOnly(path).write(json.dumps(record))
     assert files.read_history(path) == records
     with path.open("ab") as file:
         file.write(b'{"epoch": 4, "tr')

@@ -5,12 +5,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from nnkit.errors import DivergedError, InterruptError
-from nnkit.files import append_line, keep_lines, make_folder
+from nnkit.files import AppendOnly, keep_lines, make_folder
 from nnkit.procedures.base import Work
 from nnkit.runs.folder import BEST, CHECKPOINTS, HISTORY, LAST, RunFolder
 from nnkit.runs.manifest import Manifest
@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from nnkit.nn.graph import GraphNetwork
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunStore:
     """Keeps a run's history and its last checkpoint in the run folder."""
 
     run: RunFolder
+    _history: AppendOnly = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._history = AppendOnly(self.run.path / HISTORY)
 
     def save(self, checkpoint: "Checkpoint") -> None:
         """Replace the last checkpoint."""
@@ -39,7 +43,7 @@ class RunStore:
 
     def append(self, record: "Record") -> None:
         """Add a line to the history."""
-        append_line(self.run.path / HISTORY, json.dumps(record))
+        self._history.write(json.dumps(record))
 
     def truncate(self, records: int) -> None:
         """Cut the history to its first lines, as a checkpoint knew it."""
