@@ -1,4 +1,4 @@
-"""Churn in torch: option ``way`` is ``textbook`` or ``fused``, option ``seeds`` trains once for each seed."""
+"""Churn in torch: option ``way`` is one of ``torch_net.WAYS``; option ``seeds`` trains once for each seed."""
 
 import time
 

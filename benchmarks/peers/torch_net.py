@@ -38,11 +38,13 @@ def textbook(inputs: Floats, answers: Floats, epochs: int, batch: int, seed: int
 
 
 def fused(inputs: Floats, answers: Floats, epochs: int, batch: int, seed: int) -> nn.Module:
-    """Train with all rows in memory, one shuffle an epoch, fused Adam and a loss on logits; returns the net.
-
-    One thread: there is nothing here for a second one to do.
-    """
+    """Train by ``fused_threads`` in one thread: there is nothing here for a second one to do."""
     torch.set_num_threads(1)
+    return fused_threads(inputs, answers, epochs, batch, seed)
+
+
+def fused_threads(inputs: Floats, answers: Floats, epochs: int, batch: int, seed: int) -> nn.Module:
+    """Train with all rows in memory, one shuffle an epoch, fused Adam and a loss on logits; returns the net."""
     torch.manual_seed(seed)
     body = nn.Sequential(*layers())
     all_x, all_y = torch.from_numpy(inputs), torch.from_numpy(answers).unsqueeze(1)
@@ -56,7 +58,7 @@ def fused(inputs: Floats, answers: Floats, epochs: int, batch: int, seed: int) -
     return nn.Sequential(body, nn.Sigmoid())
 
 
-WAYS = {"textbook": textbook, "fused": fused}
+WAYS = {"textbook": textbook, "fused": fused, "fused_threads": fused_threads}
 
 
 def probabilities(net: nn.Module, inputs: Floats) -> list[float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.readers import history, mean_accuracy, peer_of_seeds, run_folders, truths_of
-from benchmarks.rows import Reader, Report, Row, Workload
+from benchmarks.rows import Kind, Reader, Report, Row, Workload
 from benchmarks.settings import Settings
 from benchmarks.workloads.common import EXPERIMENT, churn_values, lacks_option, script, train
 
@@ -16,23 +16,25 @@ WEIGHTS = "weights.safetensors"
 def workloads(settings: Settings) -> list[Workload]:
     """Return the training of the churn net once for each seed."""
     last = settings.seeds - 1
-    ours = train(EXPERIMENT, churn_values(settings), "--seeds", f"0..{last}")
+    plain = {**churn_values(settings), "training.metrics": []}
+    read, missing = _reader(settings), lacks_option("train", "--seeds")
+
+    def ours(name: str, values: dict[str, Any]) -> Row:
+        command = train(EXPERIMENT, values, "--seeds", f"0..{last}")
+        return Row(name, "nnkit", "nnkit", command, read, missing=missing)
+
     return [
         Workload(
             "seeds",
             f"Churn net, {settings.seeds} seeds",
             f"The churn net from the seeds 0 to {last}. nnkit writes a run for each, the first and the last byte-equal "
-            "to single runs; a peer its test probabilities.",
+            "to single runs; a peer its test probabilities. Like the peers, nnkit computes no metrics between epochs, "
+            "but for its second row.",
             [
-                Row(
-                    "nnkit train --seeds",
-                    "nnkit",
-                    "nnkit",
-                    ours,
-                    _reader(settings),
-                    missing=lacks_option("train", "--seeds"),
-                ),
-                _torch(settings),
+                ours("nnkit train --seeds", plain),
+                ours("nnkit train --seeds, five metrics every epoch", churn_values(settings)),
+                _torch(settings, "torch, in memory, fused, a loop", "best", "fused"),
+                _torch(settings, "the same with torch's own number of threads", "defaults", "fused_threads"),
                 _jax(settings),
             ],
             steps=settings.seeds * settings.churn_steps,
@@ -45,14 +47,14 @@ def _job(settings: Settings, seeds: int, **options: Any) -> dict[str, Any]:
     return {**job, "options": {**options, "seeds": list(range(seeds))}}
 
 
-def _torch(settings: Settings) -> Row:
+def _torch(settings: Settings, name: str, kind: Kind, way: str) -> Row:
     sampled = min(settings.sampled, settings.seeds)
-    command = script("torch", "churn_torch", _job(settings, sampled, way="fused"))
+    command = script("torch", "churn_torch", _job(settings, sampled, way=way))
     read = peer_of_seeds(truths_of(settings.split), settings.seeds)
     if sampled == settings.seeds:
-        return Row("torch, in memory, fused, a loop", "best", "torch", command, read)
+        return Row(name, kind, "torch", command, read)
     note = f"{sampled} of {settings.seeds} seeds trained, the others' time added from theirs; --full trains all"
-    return Row("torch, in memory, fused, a loop (scaled)", "best", "torch", command, read, note=note)
+    return Row(f"{name} (scaled)", kind, "torch", command, read, note=note)
 
 
 def _jax(settings: Settings) -> Row:

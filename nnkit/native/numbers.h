@@ -60,10 +60,10 @@ static inline float expm1_32(float x) {
     return x > -0.25f ? near : exp32(x) - 1;
 }
 
-/* log(1 + x) for x in [0, 1], to 1e-7 */
+/* log(1 + x) for x in [0, 1] */
 static inline float log1p32(float x) {
-    float m = 1 + x, big = m > 1.41421356f ? 1.0f : 0.0f;
-    float r = (big != 0 ? 0.5f * m : m) - 1, square = r * r;
+    float big = x > 0.41421356f ? 1.0f : 0.0f;
+    float r = big != 0 ? 0.5f * (x - 1) : x, square = r * r; /* 1 + x would lose the digits of a small x. */
     float p = 7.0376836292e-2f;
     p = p * r - 1.1514610310e-1f;
     p = p * r + 1.1676998740e-1f;

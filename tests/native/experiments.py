@@ -96,7 +96,9 @@ def cases(draw: st.DrawFn) -> Case:
         outputs = draw(st.integers(1, 4))
     layers = [layer for _ in range(draw(st.integers(0, 3))) for layer in draw(hidden())]
     layers.append({"type": "dense", "units": outputs, "activation": head})
-    batch = draw(st.integers(2, 13))
+    # Two or three rows are often nearly alike, and normalizing then makes a rounding a thousand times larger.
+    normalizes = any(layer["type"] == "batch_norm" for layer in layers)
+    batch = draw(st.integers(6 if normalizes else 2, 13))
     loop = {"epochs": 2, "batch_size": batch, "accumulate": draw(st.sampled_from([1, 1, 1, 3]))}
     loop |= draw(st.sampled_from([{}, {}, {"clip_norm": 0.5}, {"clip_value": 0.05}]))
     optimizer = dict(draw(st.sampled_from(OPTIMIZERS)), schedule=draw(st.sampled_from(SCHEDULES)))
