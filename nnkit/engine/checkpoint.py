@@ -8,7 +8,8 @@ from nnkit.engine.state import Tree, pack, unpack
 from nnkit.errors import RunError
 from nnkit.tensors import read_tensors, write_tensors
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: arrays throughout, the same from every engine, with what the epoch has so far."""
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Checkpoint:
             about = json.loads(metadata["checkpoint"])
             if about["version"] > FORMAT_VERSION:
                 raise RunError(f"{path}: checkpoint format {about['version']} is newer than this nnkit's; update nnkit")
+            if about["version"] < FORMAT_VERSION:
+                raise RunError(f"{path}: checkpoint format {about['version']} is an older nnkit's; start the run anew")
             state = unpack(about["state"], arrays)
             return cls(Position(**about["position"]), int(about["records"]), state)
         except (KeyError, TypeError, ValueError, RecursionError) as error:

@@ -204,6 +204,8 @@ class GradientPhase:
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Copy values into the parameters and buffers."""
         for name, tensor in self.network.state_dict().items():
+            if weights[name].shape != tuple(tensor.shape):
+                raise ValueError(f"{name} is {weights[name].shape}, expected {tuple(tensor.shape)}")
             tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
 
     def state(self) -> Tree:

@@ -110,7 +110,9 @@ class NativeNetwork:
 
     def set_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Copy values into the weights."""
-        for name in self._places:
+        for name, (_, shape) in self._places.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} is {arrays[name].shape}, expected {shape}")
             self.view(self.flat, name)[...] = arrays[name]
 
     @property

@@ -13,7 +13,7 @@ from nnkit.engine.hooks import Hook
 from nnkit.engine.listener import Listener, Record, Silence
 from nnkit.engine.phase import Phase
 from nnkit.engine.state import Tree
-from nnkit.errors import DivergedError, InterruptError
+from nnkit.errors import DivergedError, InterruptError, RunError
 
 TICK_SECONDS = 0.1
 
@@ -75,9 +75,14 @@ class Trainer:
             for hook in self.hooks:
                 hook.phase_started(phase)
             return
-        phase.load(state["phase"])
-        for hook, hook_state in zip(self.hooks, state["hooks"], strict=True):
-            hook.load(hook_state)
+        try:
+            phase.load(state["phase"])
+            for hook, hook_state in zip(self.hooks, state["hooks"], strict=True):
+                hook.load(hook_state)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise RunError(
+                f"the checkpoint does not fit the run's {phase.name} ({error}); it was changed: start the run anew"
+            ) from error
 
     def _run(self, phase: Phase) -> None:
         while self._position.epoch < phase.epochs:
