@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nnkit.engine.native import kernel
+
 HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors")
 
 PROBE = """
@@ -47,6 +49,20 @@ def test_talk_of_what_there_is_loads_nothing_heavy(arguments: list[str]) -> None
 
 def test_check_does_without_torch(root: Path) -> None:
     probe(("torch",), ["check", str(root / "experiments" / "bank_churn.yaml")])
+
+
+WITHOUT_TORCH = ("torch", "pandas", "sklearn", "scipy", "pyarrow")
+
+
+@pytest.mark.skipif(kernel() is None, reason="nnkit was installed without its native engine")
+def test_a_small_run_trains_and_is_used_without_torch_pandas_and_sklearn(root: Path, tmp_path: Path) -> None:
+    spec, brief = str(root / "experiments" / "bank_churn.yaml"), ["--set", "training.epochs=1", "-q"]
+    probe(WITHOUT_TORCH, ["train", spec, "--out", str(tmp_path), *brief])
+    [run] = map(str, (tmp_path / "bank-churn").iterdir())
+    probe(WITHOUT_TORCH, ["evaluate", run])
+    probe((*WITHOUT_TORCH, "matplotlib"), ["evaluate", run, str(root / "data" / "bank_churn.csv")])
+    probe((*WITHOUT_TORCH, "matplotlib"), ["predict", run, str(root / "data" / "bank_churn.csv"), "-q"])
+    probe((*WITHOUT_TORCH, "matplotlib"), ["train", spec, "--out", str(tmp_path), "--seeds", "0,1", *brief])
 
 
 def seconds(*command: str) -> float:
