@@ -136,14 +136,14 @@ def alive(process: int) -> bool:
 @pytest.mark.slow
 def test_folds_that_were_interrupted_at_once_go_on(tmp_path: Path) -> None:
     spec = write(tmp_path, **FOLDS, **LONG)
-    process, run = begun("fork", tmp_path, "--set", "training.epochs=100")
+    process, run = begun("fork", tmp_path, "--set", "training.epochs=3000")
     process.terminate()
     process.communicate(timeout=60)
     with pytest.raises(RunError, match=f"is one fold of a run; go on with all: nnkit train --resume {run}"):
         resume(run / "folds" / "1")
     code, _, errors = done("fork", "--resume", run, "--jobs", "2", "-q")
     assert code == 0, errors
-    whole = train(spec, out=tmp_path / "whole", overrides=["training.epochs=100"])
+    whole = train(spec, out=tmp_path / "whole", overrides=["training.epochs=3000"])
     for name in ("metrics.json", "predictions.csv", "confusion_matrix.csv"):
         assert (run / name).read_bytes() == (whole / name).read_bytes()
 
