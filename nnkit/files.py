@@ -91,6 +91,12 @@ def synced_together() -> Iterator[None]:
             _sync(path)
 
 
+def sync_all() -> None:
+    """Bring everything that was written to the disk, in one go for many files; only POSIX systems have that."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
 def _write_new(path: Path, data: bytes, synced: bool) -> None:
     with path.open("xb") as file:
         file.write(data)
@@ -160,6 +166,12 @@ class AppendOnly:
             left = memoryview(f"{line}\n".encode())
             while left:  # A disk that is nearly full takes a part, and then none.
                 left = left[self._file.write(left) :]
+
+    def sync(self) -> None:
+        """Bring the lines so far to the disk; raises ``ResourceError``."""
+        if self._file is not None:
+            with disk_errors(self._path):
+                os.fsync(self._file.fileno())
 
     def __del__(self) -> None:
         if self._file is not None:

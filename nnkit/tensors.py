@@ -26,17 +26,19 @@ _LENGTH_BYTES = 8
 _ALIGNMENT = 8
 
 
-def write_tensors(path: Path, arrays: "Mapping[str, NDArray[Any]]", metadata: Mapping[str, str]) -> None:
+def write_tensors(
+    path: Path, arrays: "Mapping[str, NDArray[Any]]", metadata: Mapping[str, str], durable: bool = True
+) -> None:
     """Write ``arrays`` and ``metadata`` as safetensors, replacing ``path`` in one rename; raises ``ResourceError``.
 
-    The same arrays and metadata give the same bytes, in whatever order they come.
+    The same arrays and metadata give the same bytes, in whatever order they come. ``durable`` is ``atomic_write``'s.
     """
     import numpy as np
     from safetensors.numpy import save
 
     # asarray keeps an array without axes as it is, which ascontiguousarray would not.
     data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
-    atomic_write(path, _with_metadata(data, metadata))
+    atomic_write(path, _with_metadata(data, metadata), durable)
 
 
 def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:

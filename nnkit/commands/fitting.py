@@ -38,7 +38,8 @@ class RunStore:
         self._history = AppendOnly(self.run.path / HISTORY)
 
     def save(self, checkpoint: "Checkpoint") -> None:
-        """Replace the last checkpoint."""
+        """Replace the last checkpoint, when the history that it knows is on the disk."""
+        self._history.sync()
         checkpoint.save(self.run.path / LAST)
 
     def append(self, record: "Record") -> None:
@@ -122,7 +123,7 @@ def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
 
 def save_best(run: RunFolder, weights: "Arrays") -> None:
     """Replace the file of the best weights."""
-    write_tensors(run.path / BEST, weights, {})
+    write_tensors(run.path / BEST, weights, {}, run.durable)
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnkit.commands.fitting import sealing, stopping_on_signals
-from nnkit.commands.members import ReadyOf, readied, train_members, train_one
+from nnkit.commands.members import ReadyOf, label, readied, train_members, train_one
 from nnkit.commands.results import write_card, write_folds, write_seeds
 from nnkit.engines import built, work
 from nnkit.errors import DivergedError, InterruptError, RunError, UsageError
-from nnkit.files import read_plain
+from nnkit.files import read_plain, sync_all
 from nnkit.runs.folder import RESOLVED, SPEC, RunFolder
 from nnkit.runs.manifest import Manifest, new_manifest
 from nnkit.spec import Loaded, Ready, dump, load
@@ -67,6 +67,8 @@ def resume(
     if run.manifest.status == "finished":
         watching.note(f"{run_path} is finished; there is nothing to go on with")
         return run.path
+    for name in run.drop_broken_members():
+        watching.note(f"{label(name)}: its files are not as they were written; it is trained again")
     run.verify()
     loaded = run.loaded()
     _check_whole(run, loaded)
@@ -187,6 +189,7 @@ def _train_many(
     members, word = manifest.members, manifest.members[0].split("/")[0]
     try:
         diverged = train_members(run, ready_of, jobs, listener, stop)
+        sync_all()
     except InterruptError as error:
         done = sum(member.finished for member in run.members())
         message = f"interrupted with {done} of {len(members)} {word} finished; the checkpoints of others are written"

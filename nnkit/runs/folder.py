@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import shutil
 import string
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -50,8 +51,10 @@ NEEDED = frozenset({SPEC, RESOLVED, METRICS})
 class RunFolder:
     """``runs/<name>/<UTC time>-<4 letters>/`` and the plain files in it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, durable: bool = True) -> None:
+        """``durable`` says whether what is written waits for the disk, so that a power cut loses none of it."""
         self.path = path
+        self.durable = durable
 
     @classmethod
     def create(cls, out: Path, name: str) -> "RunFolder":
@@ -100,10 +103,13 @@ class RunFolder:
         return (self.path / MANIFEST).exists() and self.manifest.status == "finished"
 
     def member(self, name: str) -> "RunFolder":
-        """Return the run of a fold or a seed by its folder, such as ``folds/1``; it is made where it is not there."""
+        """Return the run of a fold or a seed by its folder, such as ``folds/1``; it is made where it is not there.
+
+        What it writes does not wait for the disk: this run brings all of it there at once, before its own last seal.
+        """
         path = self.path / name
         make_folder(path)
-        return RunFolder(path)
+        return RunFolder(path, durable=False)
 
     def members(self) -> "list[RunFolder]":
         """Return the runs that this run consists of: its folds or its seeds, none where it is a run by itself."""
@@ -112,7 +118,7 @@ class RunFolder:
     def write(self, name: str, data: bytes | str) -> None:
         """Put a file into the folder in one rename; raises ``ResourceError``."""
         make_folder((self.path / name).parent)
-        atomic_write(self.path / name, data)
+        atomic_write(self.path / name, data, self.durable)
 
     def write_json(self, name: str, value: object) -> None:
         """Put a value into the folder as JSON that people can read; numbers must be finite."""
@@ -120,7 +126,7 @@ class RunFolder:
 
     def write_weights(self, arrays: "Mapping[str, NDArray[Any]]") -> None:
         """Put the model's weights into the folder; the same weights give the same bytes."""
-        write_tensors(self.path / WEIGHTS, arrays, {})
+        write_tensors(self.path / WEIGHTS, arrays, {}, self.durable)
 
     def seal(self, manifest: Manifest, status: Status) -> None:
         """Write the manifest with ``status``, the time and the hash of every file.
@@ -146,6 +152,19 @@ class RunFolder:
         folders = tuple({member.split("/")[0] + "/" for member in members})
         own = (name for name in names if name in manifests or not name.startswith(folders))
         return sorted(name for name in own if name != MANIFEST and not name.rsplit("/", 1)[-1].startswith("."))
+
+    def drop_broken_members(self) -> list[str]:
+        """Make members that are not as their manifests say begin again, and return them.
+
+        So a power cut leaves a member whose files had not come to the disk; training it again loses nothing. One that
+        was not over keeps its checkpoint, and goes on from there.
+        """
+        broken = [name for name in self.manifest.members if _is_broken(self.path / name)]
+        for name in broken:
+            (self.path / name / MANIFEST).unlink()
+            if not (self.path / name / LAST).exists() or (self.path / name / METRICS).exists():
+                shutil.rmtree(self.path / name)
+        return broken
 
     def verify(self) -> None:
         """Compare every file with the manifest, but for what people may edit or throw away to save space.
@@ -268,6 +287,16 @@ class RunFolder:
             listed = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
             raise RunError(f"{self.path / WEIGHTS}: not the weights of this run's network: {listed}")
         return arrays
+
+
+def _is_broken(member: Path) -> bool:
+    if not (member / MANIFEST).exists():
+        return False
+    try:
+        RunFolder(member).verify()
+    except RunError:
+        return True
+    return False
 
 
 def _stamp() -> str:

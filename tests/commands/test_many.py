@@ -210,3 +210,21 @@ def test_a_run_resumed_with_fewer_cores_says_so(tmp_path: Path, monkeypatch: pyt
     resume(run, listener=log)
     assert "the run began with 3 threads and may use 1 now: last digits may change" in log.said
     assert RunFolder.open(run).manifest.threads == 1
+
+
+@pytest.mark.parametrize("damage", ["weights", "manifest"])
+def test_a_member_whose_files_had_not_come_to_the_disk_is_trained_again(tmp_path: Path, damage: str) -> None:
+    spec = write(tmp_path, **SHORT)
+    run = train(spec, out=tmp_path / "r", seeds=[0, 1])
+    whole = train(spec, out=tmp_path / "whole", seeds=[0, 1])
+    folder = RunFolder.open(run)
+    folder.seal(folder.manifest, "running")  # As it is before the last seal, when a power cut may come.
+    hurt = run / "seeds" / "1" / {"weights": "weights.safetensors", "manifest": "manifest.json"}[damage]
+    hurt.write_bytes(b"")
+    before = (run / "seeds" / "0" / "manifest.json").read_bytes()
+    log = Log()
+    assert resume(run, listener=log) == run
+    assert "seed 1: its files are not as they were written; it is trained again" in log.said
+    assert (run / "seeds" / "0" / "manifest.json").read_bytes() == before
+    RunFolder.open(run).verify()
+    assert all(same(run / "seeds" / seed, whole / "seeds" / seed) for seed in "01")
