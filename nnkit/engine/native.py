@@ -225,6 +225,8 @@ class NativePhase:
         self._clock = np.array([0.0, 1.0])
         self._losses: list[Floats] = []
         self._outputs: list[Floats] = []
+        clip = np.array([self.options.clip_value, self.options.clip_norm])
+        self._program = self.network.program(self.loss, self.optimizer, clip, self._slots, self._clock)
         self._order: tuple[int, NDArray[np.int64]] | None = None
         self._lr = self.base_lr
         self._norm = 0.0
@@ -276,10 +278,8 @@ class NativePhase:
         losses = np.empty(batch.steps, np.float32)
         outputs = np.empty((batch.rows, self.network.ops[-1].outputs), np.float32)
         options, rows = self.options, self.rows
-        clip = np.array([options.clip_value, options.clip_norm])
-        program = self.network.program(self.loss, self.optimizer, clip, self._slots, self._clock)
         data = (rows.x, rows.y, rows.weights, order, self._numbers(batch), self._rates(batch), losses, outputs)
-        self._norm = self.network.kernel.train(program, data, options.batch, options.part)
+        self._norm = self.network.kernel.train(self._program, data, options.batch, options.part)
         self._losses.append(losses)
         self._outputs.append(outputs)
 

@@ -41,6 +41,6 @@ class Scoring:
 
 def mean_loss(losses: NDArray[np.float32], size: int, rows: int) -> float:
     """Return the mean over ``rows`` rows of the losses of steps of ``size`` rows, of which the last may be smaller."""
-    sizes = np.full(len(losses), size, dtype=np.float64)
-    sizes[-1] = rows - size * (len(losses) - 1)
-    return float((losses.astype(np.float64) * sizes).sum() / rows)
+    last = rows - size * (len(losses) - 1)
+    before = float(losses[:-1].sum(dtype=np.float64))
+    return (before * size + float(losses[-1]) * last) / rows

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nnkit.engine.order import RowDraws, RowOrder, shuffled, threshold
-from nnkit.seeds import generator
+from nnkit.seeds import bits
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 8, 9, 1000, 1024, 1025])
@@ -18,7 +18,7 @@ def test_an_order_has_each_row_once_and_follows_from_seed_and_epoch(rows: int) -
 
 def test_every_order_comes_as_often() -> None:
     counts: dict[tuple[int, ...], int] = {}
-    draw = generator(0, "test")
+    draw = bits(0, "test")
     for _ in range(6000):
         order = tuple(shuffled(draw, 3).tolist())
         counts[order] = counts.get(order, 0) + 1
