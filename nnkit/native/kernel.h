@@ -12,6 +12,8 @@
 
 static void gather(const network_t *net, const data_t *data, int64_t begin, int64_t rows) {
     const place_t *p = net->places;
+    int64_t ahead = data->order && data->rows - begin >= 2 * rows ? rows : 0; /* The rows of the part that comes next. */
+    for (int64_t r = 0; r < ahead; r++) __builtin_prefetch(data->x + data->order[begin + rows + r] * p->in);
     for (int64_t r = 0; r < rows; r++) {
         int64_t row = data->order ? data->order[begin + r] : begin + r;
         const float *x = data->x + row * p->in;
@@ -27,10 +29,10 @@ static loss_t loss_of(const program_t *program, int size) {
     return (loss_t){(int)loss->kind, loss->option[OPTIONS - 1] != 0, size, loss->option};
 }
 
-/* part_loss for the commonest loss: all outputs of the part at once. */
-static double part_entropy(const network_t *net, const data_t *data, int64_t begin, int64_t rows, double batch,
-                           float *z) {
-    int size = net->outputs, stride = net->places[net->layers - 1].out_stride;
+/* part_loss for the commonest loss: all outputs of the part at once; `size` is a constant where it is 1. */
+INLINE double entropy(const int size, const network_t *net, const data_t *data, int64_t begin, int64_t rows,
+                      double batch, float *z) {
+    int stride = net->places[net->layers - 1].out_stride;
     int64_t whole = (rows * size + ROUND - 1) / ROUND * ROUND; /* Whole vectors, so that none is done one by one. */
     float *t = z + whole, *outputs = data->outputs + begin * size;
     double sum = 0;
@@ -55,7 +57,10 @@ static double part_entropy(const network_t *net, const data_t *data, int64_t beg
 static double part_loss(const network_t *net, const data_t *data, int64_t begin, int64_t rows, double batch,
                         double *logs) {
     loss_t loss = loss_of(net->program, net->outputs);
-    if (loss.kind == L_binary_cross_entropy) return part_entropy(net, data, begin, rows, batch, (float *)logs);
+    if (loss.kind == L_binary_cross_entropy) {
+        if (net->outputs == 1) return entropy(1, net, data, begin, rows, batch, (float *)logs);
+        return entropy(net->outputs, net, data, begin, rows, batch, (float *)logs);
+    }
     int stride = net->places[net->layers - 1].out_stride;
     double sum = 0;
     for (int64_t r = 0; r < rows; r++) {
@@ -157,13 +162,13 @@ static float train_step(const network_t *net, const data_t *data, int64_t begin,
         sum += part_loss(net, data, begin + done, rows, (double)batch, logs);
         backward(net, rows, &chance, done == 0);
     }
-    double loss = sum / (double)batch + penalty(net);
-    clip(net, spans, count);
-    step_t step = next_step(&net->program->optimizer, rate, net->program->clock);
+    double loss = sum / (double)batch + (net->penalized ? penalty(net) : 0);
+    if (net->program->clip_value > 0 || net->program->clip_norm > 0) clip(net, spans, count);
+    step_t step = next_step(&net->program->optimizer, net->logs, rate, net->program->clock);
     for (int s = 0; s < count; s++)
         change(&step, net->weights + spans[2 * s], net->gradients + spans[2 * s], net->slots + spans[2 * s], net->size,
                spans[2 * s + 1] - spans[2 * s]);
-    constrain(net);
+    if (net->bounded) constrain(net);
     return (float)loss;
 }
 

@@ -21,6 +21,8 @@ typedef struct {
     float **values;         /* values[l] is what layer l reads, [rows, in_stride] */
     float **slopes;         /* gradients by the same */
     place_t *places;
+    double logs[2];         /* of the optimizer's betas */
+    int penalized, bounded; /* whether any layer has l1 or l2, or max_norm */
     int learning;           /* the first layer that any trained weight is in; gradients go no further down */
     float *memory;
     void *tables;
@@ -82,6 +84,10 @@ static void lay_out(network_t *net) {
         place->draws = draws_of(layer->kind) ? drawn : -1;
         if (draws_of(layer->kind)) drawn += layer->out;
         if (layer->trained && net->learning == net->layers) net->learning = l;
+        if (layer->kind != DENSE || !layer->trained) continue;
+        const double *constants = net->program->constants[l].value;
+        net->penalized |= constants[0] != 0 || constants[1] != 0;
+        net->bounded |= constants[2] != 0;
     }
     net->size = size;
     net->outputs = net->program->layer[net->layers - 1].out;
@@ -133,6 +139,7 @@ static int open_network(network_t *net, const program_t *program, int64_t rows, 
     net->values = (float **)(net->places + layers);
     net->slopes = net->values + layers;
     lay_out(net);
+    for (int i = 0; i < 2; i++) net->logs[i] = log(program->optimizer.option[1 + i]);
     net->memory = calloc((size_t)share_out(net, NULL, training) + WIDTH, sizeof(float));
     if (!net->memory) return close_network(net), 0;
     share_out(net, net->memory, training);

@@ -6,12 +6,12 @@
 typedef struct {
     int kind, first; /* first: whether this is the first step */
     double lr, step, momentum_now, momentum_next, product;
-    const double *o;
+    const double *o, *logs; /* the options, and the logarithms of the two betas */
 } step_t;
 
-/* base ^ exponent for a base from 0 to 1, quicker than pow, which is right to the last bit. */
-static inline double power(double base, double exponent) {
-    double logarithm = base == 0 ? -INFINITY : exponent * log(base);
+/* base ^ exponent for the logarithm of a base from 0 to 1, quicker than pow, which is right to the last bit. */
+static inline double power(double log_base, double exponent) {
+    double logarithm = exponent == 0 ? 0 : exponent * log_base;
     return logarithm < -40 ? 0 : exp(logarithm); /* 1 less something that small is 1. */
 }
 
@@ -36,7 +36,7 @@ static void adam(const step_t *s, float *w, float *g, float *m, float *v, float 
     const double *o = s->o;
     float coupled = o[4] != 0 ? 0 : (float)o[0], shrink = o[4] != 0 ? (float)(1 - s->lr * o[0]) : 1;
     float b1 = (float)(1 - o[1]), b2 = (float)o[2], rest2 = (float)(1 - o[2]), eps = (float)o[3];
-    float size = (float)(s->lr / (1 - power(o[1], s->step))), root = (float)(1 / sqrt(1 - power(o[2], s->step)));
+    float size = (float)(s->lr / (1 - power(s->logs[0], s->step))), root = (float)(1 / sqrt(1 - power(s->logs[1], s->step)));
     int amsgrad = o[5] != 0;
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] + coupled * w[i];
@@ -52,7 +52,7 @@ static void adam(const step_t *s, float *w, float *g, float *m, float *v, float 
 static void adamax(const step_t *s, float *w, float *g, float *m, float *u, int64_t n) {
     const double *o = s->o;
     float decay = (float)o[0], b1 = (float)(1 - o[1]), b2 = (float)o[2], eps = (float)o[3];
-    float size = (float)(s->lr / (1 - power(o[1], s->step)));
+    float size = (float)(s->lr / (1 - power(s->logs[0], s->step)));
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] + decay * w[i];
         m[i] = lerp(m[i], d, b1);
@@ -66,7 +66,7 @@ static void adamax(const step_t *s, float *w, float *g, float *m, float *u, int6
 static void nadam(const step_t *s, float *w, float *g, float *m, float *v, int64_t n) {
     const double *o = s->o;
     float decay = (float)o[0], b1 = (float)(1 - o[1]), b2 = (float)o[2], rest2 = (float)(1 - o[2]), eps = (float)o[3];
-    float correction = (float)(1 - power(o[2], s->step));
+    float correction = (float)(1 - power(s->logs[1], s->step));
     float by_gradient = (float)(s->lr * (1 - s->momentum_now) / (1 - s->product));
     float by_mean = (float)(s->lr * s->momentum_next / (1 - s->product * s->momentum_next));
     for (int64_t i = 0; i < n; i++) {
@@ -120,12 +120,12 @@ static void adadelta(const step_t *s, float *w, float *g, float *v, float *moved
 }
 
 /* Take note of a step, and work out what it needs; `clock` is the program's. */
-static step_t next_step(const choice_t *optimizer, double lr, double *clock) {
+static step_t next_step(const choice_t *optimizer, const double *logs, double lr, double *clock) {
     const double *o = optimizer->option;
-    step_t s = {.kind = (int)optimizer->kind, .first = clock[0] == 0, .lr = lr, .step = ++clock[0], .o = o};
+    step_t s = {.kind = (int)optimizer->kind, .first = clock[0] == 0, .lr = lr, .step = ++clock[0], .o = o, .logs = logs};
     if (s.kind == O_nadam) {
-        s.momentum_now = o[1] * (1 - 0.5 * power(0.96, s.step * o[4]));
-        s.momentum_next = o[1] * (1 - 0.5 * power(0.96, (s.step + 1) * o[4]));
+        s.momentum_now = o[1] * (1 - 0.5 * power(log(0.96), s.step * o[4]));
+        s.momentum_next = o[1] * (1 - 0.5 * power(log(0.96), (s.step + 1) * o[4]));
         s.product = clock[1] *= s.momentum_now;
     }
     return s;
