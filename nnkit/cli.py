@@ -358,7 +358,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     # Loading makes many objects and hardly a cycle: looking for cycles at the usual pace is a tenth of a short command.
     gc.set_threshold(50_000)
-    sys.exit(run())
+    code = run()
+    gc.freeze()  # The end of the process is no time to look for cycles, either.
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
