@@ -5,6 +5,7 @@ JSON through another. On Linux a worker is a fork that finds the data prepared, 
 neither survives a fork. Then it is a new process that opens the run folder as ``--resume`` does.
 """
 
+import gc
 import json
 import os
 import selectors
@@ -210,6 +211,7 @@ def fork_workers(jobs: int, work: "Work", stop: "Stop") -> list[Worker]:
     """Start workers that are forks; they have the signal handlers of this process, which ask ``stop``."""
     pipes = [(os.pipe(), os.pipe()) for _ in range(jobs)]
     workers = []
+    gc.freeze()  # So that looking for garbage in a fork does not copy what all of them share.
     for (inbox, give), (hear, outbox) in pipes:
         with warnings.catch_warnings():
             # Python counts the threads of numpy's BLAS, which is made to be forked.

@@ -134,7 +134,7 @@ class BestWeights:
         self._watch = watch
         self._save = save
         self._seconds = seconds
-        self._saved_at = -math.inf
+        self._saved_at = time.monotonic()
         self._waiting: Arrays | None = None
 
     def phase_started(self, phase: Phase) -> None:

@@ -188,6 +188,8 @@ def test_best_weights_wait_for_a_moment_but_for_no_longer_than_a_checkpoint_or_t
     hook, toy = BestWeights(watch, saved.append, seconds=1e9), phase(3)
     losses: list[Record] = [{"epoch": 1, "train_loss": 3.0}, {"epoch": 2, "train_loss": 2.0}]
     hook.epoch_ended(toy, losses[0])
+    assert len(saved) == 0
+    hook.state()
     assert len(saved) == 1
     toy.set_weights({name: array + 1 for name, array in toy.weights().items()})
     hook.epoch_ended(toy, losses[1])
