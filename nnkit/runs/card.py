@@ -105,6 +105,7 @@ def _made(manifest: Manifest) -> str:
         "command": f"`{shlex.join(manifest.command)}`",
         "seed": str(manifest.seed) if manifest.seeds is None else ", ".join(map(str, manifest.seeds)),
         "device": f"{manifest.device}, {manifest.threads} thread{'s' if manifest.threads > 1 else ''}",
+        "engine": manifest.engine,
         "started": manifest.created,
         "nnkit": manifest.nnkit,
         "Python": manifest.python,
