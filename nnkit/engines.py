@@ -44,6 +44,14 @@ def choose_engine(wanted: Wanted, device: str, procedure: Procedure, plan: Plan,
     return EngineChoice("native", f"{steps}, and up to {NATIVE_WORK:,} it is the faster one")
 
 
+def stays_native(engine: Engine, device: str | None, procedure: Procedure, plan: Plan, loop: Loop) -> bool:
+    """Tell whether a run that says it was trained by ``engine`` goes on and predicts by the native one, on ``device``.
+
+    What a run says is not taken on trust: torch does what the native engine cannot.
+    """
+    return engine == "native" and built() and obstacle(device or "auto", procedure, plan, loop) is None
+
+
 def obstacle(device: str, procedure: Procedure, plan: Plan, loop: Loop) -> str | None:
     """Return why the native engine cannot train ``plan``, wherever it is built, or None where it can."""
     if device not in ("auto", "cpu"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.data.pipeline import Pipeline
-from nnkit.engines import built
+from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
 from nnkit.runs.folder import RunFolder
@@ -73,7 +73,7 @@ class Predictor:
         finish = procedure.finish(plan, self.pipeline.task)
         self._double = experiment.training.precision == "float64"
         self._network: NativeForward | TorchForward
-        if run.manifest.engine == "native" and device in (None, "auto", "cpu") and built():
+        if stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
             self._network = NativeForward(trained, weights, finish)
         else:
             self._network = TorchForward(trained, weights, finish, device or "auto", run.manifest.threads, self._double)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nnkit.commands.fitting import sealing, stopping_on_signals
 from nnkit.commands.members import ReadyOf, label, readied, train_members, train_one
 from nnkit.commands.results import write_card, write_folds, write_seeds
-from nnkit.engines import built, work
+from nnkit.engines import stays_native, work
 from nnkit.errors import DivergedError, InterruptError, RunError, UsageError
 from nnkit.files import read_plain, sync_all
 from nnkit.runs.folder import RESOLVED, SPEC, RunFolder
@@ -126,14 +126,14 @@ def _manifest(ready: Ready, seed: int) -> Manifest:
 
 def _resumed(run: RunFolder, device: str | None, ready: Ready, listener: "Listener") -> Manifest:
     """Return the manifest of a run that goes on: by the same engine and threads wherever that is possible."""
-    manifest = run.manifest
+    manifest, training = run.manifest, ready.experiment.training
+    if stays_native(manifest.engine, device, training.procedure, ready.plan, training):
+        return manifest
     if manifest.engine == "native":
-        if built() and device in (None, "auto", "cpu"):
-            return manifest
         listener.note("the run goes on by torch instead of the native engine: equal but for the last digits")
     from nnkit.engine.device import pick
 
-    where = pick(device or manifest.device, ready.experiment.training.precision)
+    where = pick(device or manifest.device, training.precision)
     return manifest.model_copy(update={"device": str(where), "engine": "torch", "threads": _threads_now(run, listener)})
 
 

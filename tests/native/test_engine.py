@@ -9,7 +9,7 @@ import pytest
 
 from nnkit import engines
 from nnkit.commands.check import check
-from nnkit.commands.train import train
+from nnkit.commands.train import resume, train
 from nnkit.data.dataset import Dataset
 from nnkit.engine import native
 from nnkit.engine.checkpoint import Checkpoint
@@ -239,6 +239,20 @@ def test_without_the_compiled_part_torch_does_everything(tmp_path: Path, monkeyp
     assert "missing: nnkit was installed without it: install a C compiler" in check(path).engine_reason
     with pytest.raises(ResourceError, match=r"training\.engine: native: nnkit was installed without it"):
         check(write(tmp_path, training__engine="native"))
+
+
+def test_a_manifest_that_claims_the_native_engine_is_not_taken_at_its_word(tmp_path: Path) -> None:
+    layers = [{"type": "dense", "units": 8}, {"type": "noise", "stddev": 0.1}, LAYERS[-1]]
+    run = train(write(tmp_path, model__layers=layers), out=tmp_path / "runs")
+    expected = (run / "predictions.csv").read_bytes()
+    folder = RunFolder.open(run)
+    assert folder.manifest.engine == "torch"
+    manifest = run / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"engine": "torch"', '"engine": "native"'))
+    assert isinstance(Predictor(RunFolder.open(run))._network, TorchForward)
+    manifest.write_text(manifest.read_text().replace('"status": "finished"', '"status": "running"'))
+    assert resume(run) == run
+    assert (run / "predictions.csv").read_bytes() == expected
 
 
 def test_a_row_predicts_the_same_alone_and_among_others(tmp_path: Path) -> None:
