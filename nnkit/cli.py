@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from nnkit import __version__
-from nnkit.errors import GateError, InterruptError, NnkitError, ResourceError, UsageError
+from nnkit.errors import GateError, Terminated, UsageError, explained
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -345,12 +345,8 @@ def _listener(quiet: bool, verbose: bool) -> "Listener | None":
     return progress.Lines(_say, verbose)
 
 
-class _Terminated(BaseException):
-    """SIGTERM came, and nothing that runs has its own way of stopping."""
-
-
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+    raise Terminated
 
 
 def main() -> NoReturn:
@@ -395,26 +391,6 @@ def _report(error: BaseException) -> int:
     if hasattr(error, "show") and hasattr(error, "exit_code"):
         error.show()  # A usage error of typer, whose class has moved from release to release.
         return int(error.exit_code)
-    code, message = _explained(error)
+    code, message = explained(error)
     _say(message)
     return code
-
-
-def _explained(error: BaseException) -> tuple[int, str]:
-    match error:
-        case InterruptError():
-            return 128 + error.signal_number, str(error)
-        case NnkitError():
-            return error.exit_code, str(error)
-        case KeyboardInterrupt():
-            return 128 + signal.SIGINT, "interrupted"
-        case _Terminated():
-            return 128 + signal.SIGTERM, "ended by SIGTERM"
-        case OSError():
-            return ResourceError.exit_code, f"{error.filename or 'output'}: {error.strerror or error}"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return ResourceError.exit_code, "out of memory; a smaller training.batch_size or model needs less"
-    return 1, (
-        f"nnkit has a bug, sorry: {type(error).__name__}: {error}\n"
-        "Please report it, with what the same command says under NNKIT_DEBUG=1."
-    )

@@ -1,5 +1,6 @@
 """The error family: one class for each exit code, so that one place can turn any of them into a message and a code."""
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -87,3 +88,28 @@ class InterruptError(NnkitError):
     def __init__(self, message: str, signal_number: int) -> None:
         self.signal_number = signal_number
         super().__init__(message)
+
+
+class Terminated(BaseException):
+    """SIGTERM came, and nothing that runs has its own way of stopping."""
+
+
+def explained(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the message of whatever ended a command."""
+    match error:
+        case InterruptError():
+            return 128 + error.signal_number, str(error)
+        case NnkitError():
+            return error.exit_code, str(error)
+        case KeyboardInterrupt():
+            return 128 + signal.SIGINT, "interrupted"
+        case Terminated():
+            return 128 + signal.SIGTERM, "ended by SIGTERM"
+        case OSError():
+            return ResourceError.exit_code, f"{error.filename or 'output'}: {error.strerror or error}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return ResourceError.exit_code, "out of memory; a smaller training.batch_size or model needs less"
+    return 1, (
+        f"nnkit has a bug, sorry: {type(error).__name__}: {error}\n"
+        "Please report it, with what the same command says under NNKIT_DEBUG=1."
+    )

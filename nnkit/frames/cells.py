@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
@@ -10,13 +9,13 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from nnkit import _text
-
-    compiled = _text
 else:
     try:
-        compiled = import_module("nnkit._text")
+        from nnkit import _text
     except ImportError:  # There was no compiler when nnkit was installed.
-        compiled = None
+        _text = None
+
+compiled = _text
 
 Offsets = NDArray[np.int32]
 
