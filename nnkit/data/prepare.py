@@ -1,6 +1,6 @@
 """Preparing: from the spec's `data` to arrays for training, validation and test, and the pipeline that made them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,7 @@ class Preparation:
         self.task = task_of(len(data.targets))
         raw = read(data.source)
         _check_columns(data, raw)
+        raw, self.numbers = rows_where(raw, data.where, data.source.title)
         self.kinds = infer_kinds(data, raw, self.task)
         self.shapes = {name: shape_of(raw.cells[name]) for name in self.kinds}
         self.main = self.table(data.source, raw)
@@ -127,9 +128,10 @@ class Preparation:
         """Return what divides the main source's rows."""
         data, frame = self.data, self.main.frame
         classes = None
-        if data.split.stratify:
+        if data.split.by_class:
+            option = "stratify" if data.split.stratify else "train_per_class"
             if len(data.targets) > 1:
-                raise SpecError([Problem(("data", "split", "stratify"), "needs one target column, found several")])
+                raise SpecError([Problem(("data", "split", option), "needs one target column, found several")])
             classes = labels(frame[data.targets[0]]).tolist()
         keys = None
         if data.split.uses:
@@ -145,8 +147,6 @@ class Preparation:
 
     def _prepared(self, parts: "dict[str, NDArray[np.int64]]") -> Prepared:
         """Fit the transforms on the training rows and apply them to all."""
-        import numpy as np
-
         from nnkit.frames.table import take
 
         data = self.data
@@ -163,11 +163,11 @@ class Preparation:
         for part, rows in parts.items():
             lines = [self.main.lines[row] for row in rows.tolist()]
             table = Table(take(self.main.frame, rows), lines, self.main.title)
-            made[part] = self._dataset(table, rows, pipeline)
+            made[part] = self._dataset(table, self.numbers[rows], pipeline)
         hashes = data.source.hashes()
         for part, source in self._sources().items():
-            table = self.table(source, read(source))
-            made[part] = self._dataset(table, np.arange(len(table.lines)), pipeline)
+            raw, numbers = rows_where(read(source), data.where, source.title)
+            made[part] = self._dataset(self.table(source, raw), numbers, pipeline)
             hashes |= source.hashes()
         assert made["train"] is not None  # noqa: S101 - a split without training rows raises
         return Prepared(made["train"], made["validation"], made["test"], pipeline, hashes)
@@ -242,6 +242,37 @@ def read(source: Source) -> "Raw":
     return raw
 
 
+def rows_where(raw: "Raw", where: Mapping[str, Sequence[str]], title: str) -> "tuple[Raw, NDArray[np.int64]]":
+    """Return the rows that have one of the values in each column of ``where``, and their numbers.
+
+    Raises ``DataError`` where no row has a value, or none has all that are asked for.
+    """
+    import numpy as np
+
+    from nnkit.frames.kinds import as_labels, in_order
+    from nnkit.frames.table import pick
+
+    keep = np.ones(len(raw), dtype=bool)
+    for column, values in where.items():
+        if column not in raw.cells:
+            raise DataError(f"{title}: lacks the column {column}, which data.where is about")
+        labels = as_labels(raw.cells[column])
+        known = set(labels.used())
+        strange = [value for value in values if value not in known]
+        if strange:
+            listed = ", ".join(in_order(known)[:20])
+            raise DataError(
+                f"{title}: data.where.{column}: no row has {', '.join(strange)}{nearest(strange[0], known)} "
+                f"There are: {listed}"
+            )
+        wanted = np.array([*(word in values for word in labels.words), False])
+        keep &= wanted[labels.codes]
+    if not keep.any():
+        raise DataError(f"{title}: no row has all that data.where asks for; take a column out of it")
+    rows = np.flatnonzero(keep)
+    return (pick(raw, rows) if where else raw), rows
+
+
 def _check_columns(data: Data, raw: "Raw") -> None:
     """Raise ``SpecError`` for every column that the spec names and the source lacks."""
     problems: list[Problem] = []
@@ -251,6 +282,7 @@ def _check_columns(data: Data, raw: "Raw") -> None:
     else:
         named += [(("data", "target", index), name) for index, name in enumerate(data.target)]
     named += [(("data", "types", name), name) for name in data.types]
+    named += [(("data", "where", name), name) for name in data.where]
     named += [(("data", "weight"), data.weight)] if data.weight else []
     for option in ("group", "column", "order"):
         value = getattr(data.split, option)

@@ -33,6 +33,10 @@ class Data(Options):
     positive: Label | None = Field(
         default=None, description="Of two classes, the one that counts as positive; default: the second in order."
     )
+    where: dict[str, Annotated[list[Label], Field(min_length=1)]] = Field(
+        default={},
+        description="Columns and the values that a row must have there to be used; fresh rows are not held to it.",
+    )
     drop: list[str] = Field(default=[], description="Columns that are not used.")
     types: dict[str, Literal["number", "category", "boolean"]] = Field(
         default={}, description="Kinds of columns, where looking at the cells would not tell or tell wrong."

@@ -33,6 +33,14 @@ class Split(Options):
     validation: Fraction | SourceChoice | None = Field(
         default=None, description="Share of the rows, or a source of its own."
     )
+    train: Fraction | Annotated[int, Field(gt=0)] | None = Field(
+        default=None,
+        description="Number of rows that train, or their share of all; what is left over is not used. Default: all "
+        "that are in no other part.",
+    )
+    train_per_class: int | None = Field(
+        default=None, gt=0, description="Number of rows of each class that train; what is left over is not used."
+    )
     stratify: bool = Field(default=False, description="Give each part the same shares of the target's classes.")
     group: str | None = Field(default=None, description="Column whose equal values stay together in one part.")
     order: str | bool = Field(
@@ -53,6 +61,8 @@ class Split(Options):
             raise ValueError("folds are the test rows in turn; leave out test, order and column")
         if self.column and not (self.test is None and self.validation is None):
             raise ValueError("column says which rows test and validate; leave out test and validation")
+        if self.train is not None and self.train_per_class is not None:
+            raise ValueError("choose one of train and train_per_class: both say how many rows train")
         if self.share_of("test") + self.share_of("validation") >= 1:
             raise ValueError("test and validation take all rows; expected a sum under 1")
         return self
@@ -65,8 +75,17 @@ class Split(Options):
     @property
     def drawn(self) -> bool:
         """Whether the experiment's seed decides which rows go where."""
-        fixed = self.seed is not None or self.order or self.column
+        if self.seed is not None:
+            return False
+        if self.train_per_class or (self.train is not None and not self.order):
+            return True
+        fixed = self.order or self.column
         return not fixed and bool(self.folds or self.share_of("test") or self.share_of("validation"))
+
+    @property
+    def by_class(self) -> bool:
+        """Whether the target's classes decide which rows go where."""
+        return self.stratify or self.train_per_class is not None
 
     @property
     def uses(self) -> list[str]:
@@ -91,7 +110,7 @@ def allotted(sizes: Sequence[int], share: float) -> list[int]:
 class Divider:
     """Divides the rows of a table as a split says.
 
-    ``labels`` [n] are the target's classes (for stratify), ``keys`` [n] the cells of the split's column.
+    ``labels`` [n] are the target's classes (where the split is by class), ``keys`` [n] the cells of its column.
     """
 
     def __init__(
@@ -99,9 +118,11 @@ class Divider:
     ):
         self._split = split
         self._rows = rows
+        self._classes = labels
         self._labels = labels if split.stratify else None
         self._keys = keys
-        self._draw = generator(seed if split.seed is None else split.seed, "split")
+        self._seed = seed if split.seed is None else split.seed
+        self._draw = generator(self._seed, "split")
 
     def parts(self) -> "dict[str, Rows]":
         """Return the row numbers of train, validation and test, each in ascending order; empty parts are left out."""
@@ -209,7 +230,58 @@ class Divider:
 
         if not len(parts["train"]):
             raise DataError(f"no row is left for train: the split takes all {self._rows}")
+        parts = parts | {"train": self._kept(parts["train"])}
         return {name: np.sort(rows) for name, rows in parts.items() if len(rows)}
+
+    def _kept(self, rows: "Rows") -> "Rows":
+        """Return those of the rows for training that are to train; raises ``DataError`` where they are too few."""
+        split = self._split
+        if split.train is None and split.train_per_class is None:
+            return rows
+        if split.order and split.train is not None:
+            return rows[: self._wanted(len(rows))]  # The latest come first.
+        strata = self._classes_of(rows) if split.by_class else {"": rows}
+        if split.train_per_class is None:
+            counts = allotted([len(members) for members in strata.values()], self._wanted(len(rows)) / len(rows))
+        else:
+            counts = [split.train_per_class] * len(strata)
+        few = [
+            f"{label} has {len(part)}" for (label, part), n in zip(strata.items(), counts, strict=True) if len(part) < n
+        ]
+        if few:
+            raise DataError(
+                f"split.train_per_class is {split.train_per_class}, and of the rows for training the class "
+                f"{', '.join(few[:5])}; make it smaller"
+            )
+        draw = generator(self._seed, "train rows")
+        chosen = [draw.permutation(part)[:count] for part, count in zip(strata.values(), counts, strict=True)]
+        return _joined(chosen)
+
+    def _wanted(self, available: int) -> int:
+        """Return how many rows ``train`` asks for; raises ``DataError`` where there are less."""
+        train = self._split.train
+        assert train is not None  # noqa: S101 - the caller looked
+        wanted = train if isinstance(train, int) else max(1, round(train * self._rows))
+        if wanted > available:
+            raise DataError(
+                f"split.train asks for {wanted} of {self._rows} rows, and the other parts leave {available}; make it "
+                "smaller, or leave it out"
+            )
+        return wanted
+
+    def _classes_of(self, rows: "Rows") -> "dict[Any, Rows]":
+        """Return the rows of each class, in the order of the classes."""
+        import numpy as np
+
+        assert self._classes is not None  # noqa: S101 - the caller looked
+        labels = np.asarray(self._classes, dtype=object)[rows]
+        return {label: rows[labels == label] for label in sorted(set(labels.tolist()))}
+
+
+def _joined(parts: "Sequence[Rows]") -> "Rows":
+    import numpy as np
+
+    return np.concatenate(parts)
 
 
 def _flat(units: Sequence[Unit]) -> "Rows":

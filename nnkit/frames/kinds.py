@@ -294,6 +294,22 @@ def as_text(cell: object) -> str | None:
     return label(cell) if isinstance(cell, float) and math.isfinite(cell) else None
 
 
+def as_labels(cells: Cells) -> Words:
+    """Return raw cells as the text of categories; 1 and 1.0 are both ``1``, also where text writes them."""
+    words = cells.words() if isinstance(cells, Text) else Words.of([as_text(cell) for cell in _plain(cells)])
+    return words.mapped([_as_label(word) for word in words.words])
+
+
+def _plain(cells: Cells) -> Sequence[Any]:
+    plain: Sequence[Any] = cells.tolist() if isinstance(cells, np.ndarray) else cells
+    return plain
+
+
+def _as_label(word: str) -> str:
+    number = _number(word, Spelling())
+    return word.strip() if math.isnan(number) or _LEADING_ZERO.match(word) else label(number)
+
+
 def label(value: float) -> str:
     """Write a number as a class or category: 1 and 1.0 are both ``1``."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 2**63 else repr(float(value))

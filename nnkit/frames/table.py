@@ -95,6 +95,22 @@ def _concatenate(pieces: list[Cells]) -> Cells:
     return [cell for piece in pieces for cell in piece]
 
 
+def pick(raw: Raw, rows: NDArray[np.int64]) -> Raw:
+    """Return some raw rows, in the order of ``rows``."""
+    return Raw(
+        {name: _picked(cells, rows) for name, cells in raw.cells.items()},
+        [raw.lines[row] for row in rows.tolist()],
+        raw.bad,
+        raw.complete,
+    )
+
+
+def _picked(cells: Cells, rows: NDArray[np.int64]) -> Cells:
+    if isinstance(cells, Text):
+        return cells.take(rows)
+    return [cells[row] for row in rows.tolist()] if isinstance(cells, list) else cells[rows]
+
+
 def in_chunks(raw: Raw, rows: int) -> Iterator[Raw]:
     """Cut rows that are in memory into parts of at most ``rows``; nothing comes of an empty table but its columns."""
     for start in range(0, max(len(raw), 1), rows):

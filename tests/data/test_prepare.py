@@ -222,3 +222,40 @@ def test_options_of_other_tasks(tmp_path: Path, task: Task, options: dict[str, A
     with pytest.raises(SpecError) as caught:
         prepared(people(tmp_path / "p.csv"), task, **{"target": "left", "drop": ["land"], **options})
     assert message in str(caught.value)
+
+
+def test_only_rows_that_have_the_values_are_used(tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {
+        "x": [1, 2, 3, 4, 5],
+        "k": ["a", "b", "a", "c", None],
+        "z": [0, "1.0", 1, 1, 1],
+        "y": [5, 6, 7, 8, 9],
+    }
+    path, where = write(tmp_path / "t.csv", columns), {"k": ["a", "b"], "z": [1]}
+    result = prepared(path, "regression", target="y", where=where, drop=["k"], split={"test": 0.5})
+    assert result.test is not None
+    assert sorted([*result.train.rows, *result.test.rows]) == [1, 2]
+    assert result.train.inputs["input"].tolist() == [[result.train.rows[0] + 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"k": ["aa", "c"]}, r"data.where.k: no row has aa, c; did you mean 'a'\? There are: a, b"),
+        ({"k": ["a"], "y": [1]}, "no row has all that data.where asks for"),
+    ],
+)
+def test_values_that_no_row_has(tmp_path: Path, where: dict[str, Any], message: str) -> None:
+    path = write(tmp_path / "t.csv", {"k": ["a", "b", "a", "b"], "x": [1, 2, 3, 4], "y": [0, 1, 0, 1]})
+    with pytest.raises(DataError, match=message):
+        prepared(path, target="y", where={"k": ["a", "c"]} | where, drop=["k"])
+
+
+def test_a_column_of_values_that_is_not_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"x": [1, 2], "k": [1, 2], "y": [0, 1]})
+    other = write(tmp_path / "u.csv", {"x": [1, 2], "y": [0, 1]})
+    with pytest.raises(SpecError, match="has no column 'kk'"):
+        prepared(path, target="y", where={"kk": [1]})
+    source = {"type": "csv", "path": str(other)}
+    with pytest.raises(DataError, match=r"lacks the column k, which data\.where is about"):
+        prepared(path, target="y", drop=["k"], where={"k": [1, 2]}, split={"test": source})

@@ -172,3 +172,72 @@ def test_rows_that_are_too_few_for_the_split(split: Split, message: str) -> None
     divider = Divider(split, 6, 0, np.array(list("abcabc"), dtype=object), None)
     with pytest.raises(DataError, match=message):
         list(divider.folds()) if split.folds else divider.parts()
+
+
+def test_a_number_or_a_share_of_the_rows_trains_and_the_rest_is_left_out(tmp_path: Path) -> None:
+    path = people(tmp_path / "p.csv")
+    for train, expected in ((10, 10), (0.5, 30)):
+        result = prepared(path, target="left", drop=["land"], split={"test": 0.2, "train": train})
+        whole = prepared(path, target="left", drop=["land"], split={"test": 0.2})
+        assert result.test is not None
+        assert whole.test is not None
+        assert len(result.train) == expected
+        assert np.array_equal(result.test.rows, whole.test.rows)
+        assert set(result.train.rows) < set(whole.train.rows)
+
+
+def test_so_many_rows_of_each_class_train() -> None:
+    labels = np.array(list("aab") * 100, dtype=object)
+    parts = Divider(Split(test=0.1, train_per_class=7), 300, 0, labels, None).parts()
+    assert sorted(labels[parts["train"]].tolist()) == ["a"] * 7 + ["b"] * 7
+    assert len(parts["test"]) == 30
+    assert not set(parts["test"]) & set(parts["train"])
+    again, other = (
+        Divider(Split(test=0.1, train_per_class=7), 300, seed, labels, None).parts()["train"] for seed in (0, 1)
+    )
+    assert np.array_equal(again, parts["train"])
+    assert not np.array_equal(other, parts["train"])
+
+
+def test_stratified_training_rows_keep_the_shares() -> None:
+    labels = np.array(list("aab") * 100, dtype=object)
+    parts = Divider(Split(train=30, stratify=True), 300, 0, labels, None).parts()
+    assert np.unique(labels[parts["train"]].astype(str), return_counts=True)[1].tolist() == [20, 10]
+
+
+def test_of_rows_in_order_the_latest_before_the_others_train() -> None:
+    parts = Divider(Split(test=0.2, train=3, order=True), 10, 0, None, None).parts()
+    assert parts["train"].tolist() == [5, 6, 7]
+    assert parts["test"].tolist() == [8, 9]
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (Split(test=0.5, train=4), "split.train asks for 4 of 6 rows, and the other parts leave 3"),
+        (Split(train_per_class=3), "split.train_per_class is 3, and of the rows for training the class a has 2, b has"),
+    ],
+)
+def test_training_rows_that_are_not_there(split: Split, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Divider(split, 6, 0, np.array(list("abcabc"), dtype=object), None).parts()
+
+
+def test_two_ways_to_say_how_many_train() -> None:
+    with pytest.raises(ValidationError, match="choose one of train and train_per_class"):
+        Split(train=4, train_per_class=2)
+
+
+@pytest.mark.parametrize(
+    ("split", "drawn"),
+    [
+        (Split(), False),
+        (Split(train=5), True),
+        (Split(train=5, order=True), False),
+        (Split(train_per_class=5), True),
+        (Split(train_per_class=5, seed=1), False),
+        (Split(test=0.1, order=True), False),
+    ],
+)
+def test_whether_the_seed_of_the_experiment_divides_the_rows(split: Split, drawn: bool) -> None:
+    assert split.drawn is drawn
