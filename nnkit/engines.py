@@ -25,7 +25,7 @@ class EngineChoice:
 
 def work(plan: Plan, loop: Loop) -> int:
     """Return how many multiplications the forward pass of a step has, roughly."""
-    return sum(weight.size for weight in plan.weights().values()) * loop.batch_size
+    return plan.multiplications() * loop.batch_size
 
 
 def choose_engine(wanted: Wanted, device: str, procedure: Procedure, plan: Plan, loop: Loop) -> EngineChoice:

@@ -8,7 +8,6 @@ from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
 from nnkit.runs.folder import RunFolder
-from nnkit.shapes import size
 from nnkit.spec import Experiment
 
 if TYPE_CHECKING:
@@ -20,17 +19,6 @@ if TYPE_CHECKING:
     from nnkit.engine.scoring import Finish
 
     Floats: TypeAlias = NDArray[np.float64]
-
-BLOCK_ROWS = 1024
-BLOCK_VALUES = 2**24
-"""Rows that go through the network at once, and how many values all its layers may then have (64 MiB)."""
-
-
-def block_rows(plan: Plan) -> int:
-    """Return how many rows of ``plan`` go through the network at once: a power of two that follows from it alone."""
-    values = sum(size(row.shape) for row in plan.rows())
-    most = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, values)))
-    return 1 << (most.bit_length() - 1)
 
 
 def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
@@ -137,7 +125,7 @@ class TorchForward:
         self._network = plan.build()
         self._network.load_arrays(weights)
         self._network.to(self._device, self._dtype).eval()
-        self._block = block_rows(plan)
+        self._block = plan.block_rows
 
     def outputs(self, rows: "Dataset", start: int) -> "Floats":
         """Return the finished outputs for ``rows``, the first of which has the number ``start``."""
@@ -156,9 +144,12 @@ class TorchForward:
             outputs = self._finish(self._network(inputs))
         return outputs[first - begin : last - begin]
 
-    def _padded(self, rows: "NDArray[np.float32]", before: int) -> "torch.Tensor":
+    def _padded(self, rows: "NDArray[Any]", before: int) -> "torch.Tensor":
         import torch
 
-        block = torch.zeros((self._block, *rows.shape[1:]), dtype=self._dtype)
-        block[before : before + len(rows)] = torch.from_numpy(rows)
-        return block.to(self._device)
+        from nnkit.engine.batches import as_floats
+
+        given = torch.from_numpy(rows)
+        block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
+        block[before : before + len(rows)] = given
+        return as_floats(block, self._device, self._dtype)

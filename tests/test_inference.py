@@ -1,14 +1,11 @@
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from nnkit.data.dataset import Dataset
-from nnkit.inference import BLOCK_ROWS, BLOCK_VALUES, Predictor, TorchForward, block_rows
-from nnkit.models.plan import Plan
+from nnkit.inference import Predictor, TorchForward
 from nnkit.runs.folder import RunFolder
 from tests.commands.conftest import make_rows, make_spec, train_spec, write_csv
 
@@ -85,23 +82,3 @@ def test_outputs_have_the_precision_of_the_run(wide_runs: dict[str, Path]) -> No
         outputs = Predictor(RunFolder.open(run)).outputs(dataset(50))
         narrow = np.array_equal(outputs.astype(np.float32).astype(np.float64), outputs)
         assert narrow == ("float32" in name)
-
-
-def plan_of(*shapes: tuple[int | None, ...]) -> Plan:
-    rows = [SimpleNamespace(shape=shape) for shape in shapes]
-    return cast(Plan, SimpleNamespace(rows=lambda: rows))
-
-
-@pytest.mark.parametrize(
-    ("shapes", "rows"),
-    [
-        ([(6,), (1,)], BLOCK_ROWS),
-        ([(28, 28, 32), (10,)], 512),
-        ([(None, 2**14)], 1024),
-        ([(BLOCK_VALUES // 3,)], 2),
-        ([(BLOCK_VALUES,)], 1),
-        ([(BLOCK_VALUES, 10)], 1),
-    ],
-)
-def test_larger_networks_have_smaller_blocks(shapes: Any, rows: int) -> None:
-    assert block_rows(plan_of(*shapes)) == rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -15,11 +15,29 @@ GATHER_LIMIT = 256 * 2**20
 """Up to this many bytes a whole epoch is put into order at once, which spares each step its own gathering."""
 
 
+class Stored(Protocol):
+    """Rows that stay where they are, as on a disk, until some are asked for: uint8 [n, ...]."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of all axes."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
+        """Return some rows, by a slice or by their numbers."""
+
+
+Input: TypeAlias = Tensor | Stored
+"""Rows of one input; uint8 stands for the numbers from 0 to 1, in steps of 1 / 255."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Some rows: inputs by name [n, ...], targets [n, ...] and, where rows weigh differently, weights [n]."""
 
-    inputs: dict[str, Tensor]
+    inputs: Mapping[str, Input]
     targets: Tensor
     weights: Tensor | None = None
 
@@ -28,28 +46,57 @@ class Batch:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def split(self, rows: int) -> list["Batch"]:
-        """Cut the batch into parts of at most ``rows`` rows."""
+    def split(self, rows: int) -> "Iterator[Batch]":
+        """Yield the batch in parts of at most ``rows`` rows."""
         if len(self) <= rows:
-            return [self]
-        names = list(self.inputs)
-        columns = zip(*(torch.split(self.inputs[name], rows) for name in names), strict=True)
+            yield self
+            return
+        columns = zip(*(_parts(values, rows) for values in self.inputs.values()), strict=True)
         targets = torch.split(self.targets, rows)
         weights = [None] * len(targets) if self.weights is None else torch.split(self.weights, rows)
-        return [
-            Batch(dict(zip(names, parts, strict=True)), target, weight)
-            for parts, target, weight in zip(columns, targets, weights, strict=True)
-        ]
+        for parts, target, weight in zip(columns, targets, weights, strict=True):
+            yield Batch(dict(zip(self.inputs, parts, strict=True)), target, weight)
 
     def at(self, index: Tensor) -> "Batch":
         """Return the rows that ``index`` names, in its order."""
-        inputs = {name: tensor[index] for name, tensor in self.inputs.items()}
+        inputs = {name: _at(values, index) for name, values in self.inputs.items()}
         return Batch(inputs, self.targets[index], None if self.weights is None else self.weights[index])
+
+    def floats(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return the inputs as a network takes them: on the device of the targets, pixels as numbers from 0 to 1."""
+        return {name: as_floats(_tensor(values), self.targets.device, dtype) for name, values in self.inputs.items()}
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether all inputs are in memory."""
+        return all(isinstance(values, Tensor) for values in self.inputs.values())
 
     @property
     def bytes(self) -> int:
         """The memory that the tensors take."""
-        return sum(tensor.nbytes for tensor in (*self.inputs.values(), self.targets))
+        tensors = [values for values in (*self.inputs.values(), self.targets) if isinstance(values, Tensor)]
+        return sum(tensor.nbytes for tensor in tensors)
+
+
+def as_floats(values: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return values on ``device`` as floats, uint8 as numbers from 0 to 1."""
+    moved = values.to(device)
+    return moved.to(dtype).div_(255) if moved.dtype == torch.uint8 else moved.to(dtype)
+
+
+def _tensor(values: Input) -> Tensor:
+    return values if isinstance(values, Tensor) else torch.from_numpy(values[:])
+
+
+def _at(values: Input, index: Tensor) -> Tensor:
+    return values[index] if isinstance(values, Tensor) else torch.from_numpy(values[index.cpu().numpy()])
+
+
+def _parts(values: Input, rows: int) -> Iterator[Input]:
+    if isinstance(values, Tensor):
+        yield from torch.split(values, rows)
+    else:
+        yield from (torch.from_numpy(values[start : start + rows]) for start in range(0, len(values), rows))
 
 
 class RowBatches:
@@ -70,27 +117,27 @@ class RowBatches:
         if start >= self.steps:
             return
         order = torch.from_numpy(self.order(epoch)[start * self.size :]).to(self.rows.targets.device)
-        if self.rows.bytes <= GATHER_LIMIT:
+        if self.rows.in_memory and self.rows.bytes <= GATHER_LIMIT:
             yield from self.rows.at(order).split(self.size)
         else:
             yield from (self.rows.at(part) for part in torch.split(order, self.size))
 
 
 def to_batch(
-    inputs: Mapping[str, NDArray[np.float32]],
+    inputs: Mapping[str, "NDArray[np.generic] | Stored"],
     targets: NDArray[np.generic],
     weights: NDArray[np.float64] | None,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """Put arrays on ``device``; floating-point ones become ``dtype``."""
+    """Put arrays on ``device``, but for what is stored; floating-point ones become ``dtype``."""
 
     def tensor(array: NDArray[np.generic]) -> Tensor:
         value = torch.from_numpy(np.ascontiguousarray(array))
         return value.to(device, dtype if value.is_floating_point() else None)
 
     return Batch(
-        {name: tensor(array) for name, array in inputs.items()},
+        {name: tensor(rows) if isinstance(rows, np.ndarray) else rows for name, rows in inputs.items()},
         tensor(targets),
         None if weights is None else tensor(weights),
     )

@@ -16,8 +16,6 @@ from nnkit.engine.scoring import Scoring, mean_loss
 from nnkit.engine.state import Arrays, Tree
 from nnkit.engine.tuning import bare_step
 
-EVALUATION_ROWS = 4096
-
 
 class Trainable(Protocol):
     """A network as the phase sees it."""
@@ -47,9 +45,12 @@ class StepOptions:
 
     part: int
     """Rows that go through the network at once; a larger batch accumulates the gradients of its parts."""
+    evaluation_part: int = 1024
+    """Rows that go through it at once where there are no gradients."""
     clip_norm: float | None = None
     clip_value: float | None = None
     autocast: torch.dtype | None = None
+    dtype: torch.dtype = torch.float32
 
 
 class GradientPhase:
@@ -137,8 +138,9 @@ class GradientPhase:
         return total
 
     def _backward(self, part: Batch, share: float) -> Tensor:
+        inputs = part.floats(self._options.dtype)
         with self._autocast():
-            outputs = self._forward(part.inputs)
+            outputs = self._forward(inputs)
         losses = self._loss(outputs.float() if self._options.autocast else outputs, part.targets)
         if part.weights is not None:
             losses = losses * part.weights
@@ -182,9 +184,10 @@ class GradientPhase:
         self.network.train(False)
         losses, outputs = [], []
         with torch.inference_mode():
-            for part in rows.split(EVALUATION_ROWS):
+            for part in rows.split(self._options.evaluation_part):
+                inputs = part.floats(self._options.dtype)
                 with self._autocast():
-                    output = self.network(part.inputs)
+                    output = self.network(inputs)
                 outputs.append(output.float() if self._options.autocast else output)
                 loss = self._loss(outputs[-1], part.targets)
                 losses.append(loss if part.weights is None else loss * part.weights)

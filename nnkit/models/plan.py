@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from nnkit.nn.graph import GraphNetwork
 
+BLOCK_ROWS = 1024
+BLOCK_VALUES = 2**24
+"""Rows that go through the network at once, and how many values all its layers may then have (64 MiB)."""
 FLOAT_BYTES = 4
 COPIES = 4
 """Arrays of each weight in training: itself, its gradient, and two of Adam's."""
@@ -138,6 +141,19 @@ class Plan:
             )
             for node in self.nodes
         ]
+
+    @property
+    def block_rows(self) -> int:
+        """How many rows go through the network at once outside of training: a power of two that follows from it."""
+        values = sum(size(node.output) for node in self.nodes)
+        most = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, values)))
+        return 1 << (most.bit_length() - 1)
+
+    def multiplications(self) -> int:
+        """Estimate the multiplications of a row's forward pass: those of each weight at each place of the output."""
+        return sum(
+            weight.size * max(1, size(node.output[:-1])) for node in self.nodes for weight in node.weights.values()
+        )
 
     def memory(self, batch_size: int) -> int:
         """Estimate the bytes that training takes: weights, gradients, Adam's state, and each layer's values twice."""

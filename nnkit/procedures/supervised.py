@@ -177,7 +177,7 @@ class Supervised(Procedure):
             data=RowBatches(self._to_batch(work.prepared.train, work), size, self._order(work)),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
-            options=step_options(work.loop),
+            options=step_options(work),
             draws=draws,
             lr_factor=self._lr_factor(work),
             lr_per_step=self._lr_per_step,
@@ -339,11 +339,18 @@ def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":
     return len(truth) / (len(counts) * np.maximum(counts, 1))
 
 
-def step_options(loop: Loop) -> "StepOptions":
+def step_options(work: Work) -> "StepOptions":
     """Return the engine's options of a step."""
     import torch
 
     from nnkit.engine.gradient import StepOptions
 
-    autocast = getattr(torch, DTYPES[loop.precision]) if loop.precision in DTYPES else None
-    return StepOptions(loop.batch_size, loop.clip_norm, loop.clip_value, autocast)
+    loop = work.loop
+    return StepOptions(
+        part=loop.batch_size,
+        evaluation_part=work.plan.block_rows,
+        clip_norm=loop.clip_norm,
+        clip_value=loop.clip_value,
+        autocast=getattr(torch, DTYPES[loop.precision]) if loop.precision in DTYPES else None,
+        dtype=torch.float64 if loop.precision == "float64" else torch.float32,
+    )

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from nnkit.errors import SpecError
-from nnkit.models.plan import check_memory, human_bytes
+from nnkit.models.plan import BLOCK_ROWS, BLOCK_VALUES, Plan, check_memory, human_bytes
+from nnkit.shapes import Shape
 from tests.models.tools import by_hand, dense, filled, outputs, plan
 
 
@@ -106,3 +108,26 @@ def test_weights_by_hand_of_a_frozen_layer_stay() -> None:
     network = filled(plan(by_hand([[1], [2]], trainable=False)))
     assert [parameter.requires_grad for parameter in network.parameters()] == [False]
     assert network.state_dict()["dense_1.kernel"].tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "rows"),
+    [
+        ([(6,), (1,)], BLOCK_ROWS),
+        ([(28, 28, 32), (10,)], 512),
+        ([(None, 2**14)], 1024),
+        ([(BLOCK_VALUES // 3,)], 2),
+        ([(BLOCK_VALUES,)], 1),
+        ([(BLOCK_VALUES, 10)], 1),
+    ],
+)
+def test_larger_networks_have_smaller_blocks(shapes: list[Shape], rows: int) -> None:
+    node = plan(dense(1)).nodes[0]
+    assert Plan(tuple(replace(node, output=shape) for shape in shapes), {}).block_rows == rows
+
+
+def test_multiplications_count_a_weight_once_at_each_place() -> None:
+    flat = plan(dense(3), dense(1))
+    assert flat.multiplications() == sum(weight.size for weight in flat.weights().values())
+    wide = plan({"type": "reshape", "shape": [4, 2]}, dense(3), input=(8,))
+    assert wide.multiplications() == 4 * (2 * 3 + 3)
