@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from nnkit.data.dataset import Dataset
     from nnkit.engine.scoring import Finish
+    from nnkit.nn.sequence import Padded
 
     Floats: TypeAlias = NDArray[np.float64]
 
@@ -144,11 +145,14 @@ class TorchForward:
             outputs = self._finish(self._network(inputs))
         return outputs[first - begin : last - begin]
 
-    def _padded(self, rows: "NDArray[Any]", before: int) -> "torch.Tensor":
+    def _padded(self, rows: Any, before: int) -> "torch.Tensor | Padded":
         import torch
 
-        from nnkit.engine.batches import as_floats
+        from nnkit.engine.batches import as_floats, padded
+        from nnkit.engine.ragged import Ragged
 
+        if isinstance(rows, Ragged):
+            return padded(rows.filled(self._block, before), self._device, self._dtype)
         given = torch.from_numpy(rows)
         block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
         block[before : before + len(rows)] = given

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nnkit.engine.order import RowOrder
+from nnkit.engine.ragged import Ragged
+from nnkit.nn.sequence import Padded
 
 GATHER_LIMIT = 256 * 2**20
 """Up to this many bytes a whole epoch is put into order at once, which spares each step its own gathering."""
@@ -29,7 +31,7 @@ class Stored(Protocol):
         """Return some rows, by a slice or by their numbers."""
 
 
-Input: TypeAlias = Tensor | Stored
+Input: TypeAlias = Tensor | Stored | Ragged
 """Rows of one input; uint8 stands for the numbers from 0 to 1, in steps of 1 / 255."""
 
 
@@ -62,9 +64,10 @@ class Batch:
         inputs = {name: _at(values, index) for name, values in self.inputs.items()}
         return Batch(inputs, self.targets[index], None if self.weights is None else self.weights[index])
 
-    def floats(self, dtype: torch.dtype) -> dict[str, Tensor]:
+    def floats(self, dtype: torch.dtype) -> dict[str, Tensor | Padded]:
         """Return the inputs as a network takes them: on the device of the targets, pixels as numbers from 0 to 1."""
-        return {name: as_floats(_tensor(values), self.targets.device, dtype) for name, values in self.inputs.items()}
+        device = self.targets.device
+        return {name: _floats(values, device, dtype) for name, values in self.inputs.items()}
 
     @property
     def in_memory(self) -> bool:
@@ -84,19 +87,32 @@ def as_floats(values: Tensor, device: torch.device, dtype: torch.dtype) -> Tenso
     return moved.to(dtype).div_(255) if moved.dtype == torch.uint8 else moved.to(dtype)
 
 
-def _tensor(values: Input) -> Tensor:
-    return values if isinstance(values, Tensor) else torch.from_numpy(values[:])
+def _floats(values: Input, device: torch.device, dtype: torch.dtype) -> Tensor | Padded:
+    if isinstance(values, Ragged):
+        return padded(values, device, dtype)
+    return as_floats(values if isinstance(values, Tensor) else torch.from_numpy(values[:]), device, dtype)
 
 
-def _at(values: Input, index: Tensor) -> Tensor:
-    return values[index] if isinstance(values, Tensor) else torch.from_numpy(values[index.cpu().numpy()])
+def padded(rows: Ragged, device: torch.device, dtype: torch.dtype) -> Padded:
+    """Return ragged rows on ``device`` as floats, with their lengths."""
+    lengths = torch.from_numpy(np.ascontiguousarray(rows.lengths))
+    return Padded(as_floats(torch.from_numpy(rows.padded()), device, dtype), lengths.to(device))
+
+
+def _at(values: Input, index: Tensor) -> Input:
+    if isinstance(values, Tensor):
+        return values[index]
+    taken = values[index.cpu().numpy()]
+    return taken if isinstance(taken, Ragged) else torch.from_numpy(taken)
 
 
 def _parts(values: Input, rows: int) -> Iterator[Input]:
     if isinstance(values, Tensor):
         yield from torch.split(values, rows)
-    else:
-        yield from (torch.from_numpy(values[start : start + rows]) for start in range(0, len(values), rows))
+        return
+    for start in range(0, len(values), rows):
+        taken = values[start : start + rows]
+        yield taken if isinstance(taken, Ragged) else torch.from_numpy(taken)
 
 
 class RowBatches:
@@ -124,7 +140,7 @@ class RowBatches:
 
 
 def to_batch(
-    inputs: Mapping[str, "NDArray[np.generic] | Stored"],
+    inputs: Mapping[str, "NDArray[np.generic] | Stored | Ragged"],
     targets: NDArray[np.generic],
     weights: NDArray[np.float64] | None,
     device: torch.device,

@@ -15,12 +15,13 @@ from nnkit.engine.draws import PhaseDraws
 from nnkit.engine.scoring import Scoring, mean_loss
 from nnkit.engine.state import Arrays, Tree
 from nnkit.engine.tuning import bare_step
+from nnkit.nn.sequence import Padded
 
 
 class Trainable(Protocol):
     """A network as the phase sees it."""
 
-    def __call__(self, inputs: dict[str, Tensor]) -> Tensor:
+    def __call__(self, inputs: Mapping[str, Tensor | Padded]) -> Tensor:
         """Compute the outputs [n, ...] of the inputs by name [n, ...]."""
 
     def train(self, mode: bool = True) -> object:
@@ -70,7 +71,7 @@ class GradientPhase:
         draws: PhaseDraws,
         lr_factor: Callable[[float], float],
         lr_per_step: bool = False,
-        forward: Callable[[dict[str, Tensor]], Tensor] | None = None,
+        forward: Callable[[Mapping[str, Tensor | Padded]], Tensor] | None = None,
     ) -> None:
         """``forward`` computes the network's outputs in training where that is not the network itself."""
         self.name = name

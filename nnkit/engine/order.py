@@ -13,6 +13,8 @@ from nnkit.seeds import bits, generator
 SLAB_ROWS = 1024
 SLAB_VALUES = 2**20
 """Rows whose numbers are drawn at once, and how many numbers these may be."""
+BUCKET = 50
+"""Batches among which rows are sorted by length."""
 LEVELS = 2**16
 """A value is dropped where its number, of 0 to 65,535, is below the rate's share of these; the error is below 1e-5."""
 
@@ -21,16 +23,33 @@ LEVELS = 2**16
 class RowOrder:
     """The order in which each epoch takes ``rows`` rows.
 
-    ``chances`` [rows] draws rows with replacement in proportion to it instead of taking each row once.
+    ``chances`` [rows] draws rows with replacement in proportion to it instead of taking each row once. With
+    ``lengths`` [rows] rows of about one length come together: the shuffled rows are sorted by it in stretches of
+    ``BUCKET`` batches of ``batch`` rows, whose batches are then shuffled.
     """
 
     rows: int
     seed: int
     phase: str
     chances: NDArray[np.float64] | None = None
+    lengths: NDArray[np.int64] | None = None
+    batch: int = 1
 
     def of(self, epoch: int) -> NDArray[np.int64]:
         """Return the row numbers of the 0-based ``epoch`` in the order in which training takes them."""
+        order = self._drawn(epoch)
+        return order if self.lengths is None else self._bucketed(order, self.lengths, epoch)
+
+    def _bucketed(self, order: NDArray[np.int64], lengths: NDArray[np.int64], epoch: int) -> NDArray[np.int64]:
+        stretch = BUCKET * self.batch
+        parts = [order[start : start + stretch] for start in range(0, len(order), stretch)]
+        by_length = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
+        whole, last = np.split(by_length, [len(order) - len(order) % self.batch])
+        batches = whole.reshape(-1, self.batch)
+        mixed = batches[generator(self.seed, "batches", self.phase, epoch).permutation(len(batches))]
+        return np.concatenate([mixed.ravel(), last])
+
+    def _drawn(self, epoch: int) -> NDArray[np.int64]:
         if self.chances is None:
             return shuffled(bits(self.seed, "order", self.phase, epoch), self.rows)
         draw = generator(self.seed, "order", self.phase, epoch)

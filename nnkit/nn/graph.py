@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nnkit.nn.random import Draws, RandomModule
+from nnkit.nn.sequence import Lengths, Padded, SequenceModule, first
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Step:
     """The parameters that ``l1``, ``l2`` and ``max_norm`` act on."""
     unit_axis: int = -1
     """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
+    varies: bool = False
+    """Whether the first axis of the output is as long as the row."""
 
     def regular(self) -> list[nn.Parameter]:
         """Return the parameters that regularization acts on."""
@@ -59,16 +62,24 @@ class GraphNetwork(nn.Module):
             for number, step in enumerate(self.steps)
         ]
 
-    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+    def forward(self, inputs: Mapping[str, Tensor | Padded]) -> Tensor:
         """Compute the output [n, ...] of inputs by name [n, ...]."""
         if self._chain:
             x = inputs[self.inputs[0]]
-            for module in self._modules_in_order:
-                x = module(x)
-            return x
-        values: list[Any] = [inputs[name] for name in self.inputs]
-        for module, reads, done in self._program:
-            values.append(module(*(values[index] for index in reads)))
+            if isinstance(x, Tensor):
+                for module in self._modules_in_order:
+                    x = module(x)
+                return x
+        return self._computed([inputs[name] for name in self.inputs])
+
+    def _computed(self, inputs: list[Tensor | Padded]) -> Tensor:
+        """Compute the steps one by one, each value forgotten after its last use, and lengths beside the values."""
+        values: list[Any] = [x if isinstance(x, Tensor) else x.values for x in inputs]
+        lengths = [None if isinstance(x, Tensor) else x.lengths for x in inputs]
+        for step, (module, reads, done) in zip(self.steps, self._program, strict=True):
+            known = [lengths[index] for index in reads]
+            values.append(_applied(module, [values[index] for index in reads], known))
+            lengths.append(_lengths_after(module, known) if step.varies else None)
             for index in done:
                 values[index] = None
         output: Tensor = values[-1]
@@ -121,3 +132,13 @@ class GraphNetwork(nn.Module):
                 others = [axis for axis in range(parameter.dim()) if axis != unit]
                 norm = torch.linalg.vector_norm(parameter, dim=others, keepdim=True)
                 parameter.mul_(norm.clamp(max=step.max_norm) / norm.clamp(min=1e-12))
+
+
+def _applied(module: nn.Module, inputs: list[Tensor], lengths: Lengths) -> Tensor:
+    is_told = isinstance(module, SequenceModule)
+    output: Tensor = module(*inputs, lengths=lengths) if is_told else module(*inputs)
+    return output
+
+
+def _lengths_after(module: nn.Module, lengths: Lengths) -> Tensor | None:
+    return module.out_lengths(lengths) if isinstance(module, SequenceModule) else first(lengths)
