@@ -105,8 +105,10 @@ class NativeForward:
 
     def outputs(self, rows: "Dataset", start: int) -> "Floats":
         """Return the finished outputs for ``rows``."""
+        import numpy as np
+
         [x] = rows.inputs.values()
-        return self._finish(self._network.outputs(x))
+        return self._finish(self._network.outputs(np.asarray(x, dtype=np.float32)))
 
 
 class TorchForward:
@@ -156,9 +158,11 @@ class TorchForward:
             outputs = self._finish(self._network(inputs))
         return outputs[first - begin : last - begin]
 
-    def _padded(self, rows: "NDArray[np.float32]", before: int) -> "torch.Tensor":
+    def _padded(self, rows: "NDArray[Any]", before: int) -> "torch.Tensor":
         import torch
 
         block = torch.zeros((self._block, *rows.shape[1:]), dtype=self._dtype)
         block[before : before + len(rows)] = torch.from_numpy(rows)
+        if rows.dtype == "uint8":
+            block /= 255
         return block.to(self._device)

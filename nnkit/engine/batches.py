@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -77,20 +77,23 @@ class RowBatches:
 
 
 def to_batch(
-    inputs: Mapping[str, NDArray[np.float32]],
+    inputs: Mapping[str, Any],
     targets: NDArray[np.generic],
     weights: NDArray[np.float64] | None,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """Put arrays on ``device``; floating-point ones become ``dtype``."""
+    """Put arrays on ``device``; floating-point ones become ``dtype``, and pictures numbers from 0 to 1."""
 
     def tensor(array: NDArray[np.generic]) -> Tensor:
         value = torch.from_numpy(np.ascontiguousarray(array))
         return value.to(device, dtype if value.is_floating_point() else None)
 
+    def numbers(array: Any) -> Tensor:
+        return tensor(array[:]).to(dtype) / 255 if array.dtype == np.uint8 else tensor(array)
+
     return Batch(
-        {name: tensor(array) for name, array in inputs.items()},
+        {name: numbers(array) for name, array in inputs.items()},
         tensor(targets),
         None if weights is None else tensor(weights),
     )
