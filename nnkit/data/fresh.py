@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nnkit.data.sources import SOURCES, Source
 from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.idx import Idx
 from nnkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,9 +20,14 @@ SUFFIXES |= {".parquet": "parquet", ".npz": "npz"}
 
 
 def open_source(
-    known: Source, origin: Path | BinaryIO | None, format_name: str | None, columns: list[str] | None, chunk_rows: int
+    known: Source,
+    origin: Path | BinaryIO | None,
+    format_name: str | None,
+    columns: list[str] | None,
+    chunk_rows: int,
+    labelled: bool,
 ) -> "tuple[Iterator[Raw], str]":
-    """Return the chunks of fresh rows and what messages call them.
+    """Return the chunks of fresh rows and what messages call them; ``labelled`` says whether they need the target.
 
     Raises ``DataError``, and ``UsageError`` for a format that there is not, or names of columns where they have some.
     """
@@ -30,7 +36,7 @@ def open_source(
             raise UsageError("--columns is for fresh rows; those of the run's own source have names")
         return known.chunks(chunk_rows), known.title
     if isinstance(origin, Path):
-        source = _source(known, format_name or format_of(origin), origin)
+        source = _source(known, format_name or format_of(origin), origin, labelled)
         _check_columns(columns, source.type_name)
         if columns is None:
             return source.chunks(chunk_rows), str(origin)
@@ -38,7 +44,7 @@ def open_source(
     from nnkit.frames.lines import unpacked
 
     file = unpacked(origin)
-    source = _source(known, format_name or sniff(file), Path("-"))
+    source = _source(known, format_name or sniff(file), Path("-"), labelled)
     _check_columns(columns, source.type_name)
     return source.chunks_of(file, "standard input", chunk_rows, columns), "standard input"
 
@@ -61,7 +67,7 @@ def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) ->
 
 
 def format_of(path: Path) -> str:
-    """Return the source type that a file's name or first character means."""
+    """Return the source type that a file's name or its first bytes mean."""
     from nnkit.frames.lines import open_plain, unpacked
 
     suffixes = [suffix for suffix in path.suffixes if suffix in SUFFIXES]
@@ -72,28 +78,34 @@ def format_of(path: Path) -> str:
 
 
 def sniff(file: object, name: str = "standard input") -> str:
-    """Return jsonl where the first character that is not blank is a brace, else csv; raises ``DataError``."""
+    """Return the type that a file's first bytes mean, csv where they mean nothing; raises ``DataError``."""
     from nnkit.frames.lines import reading
 
     with reading(name):
         start: bytes = file.peek(4096) if hasattr(file, "peek") else b""
+    if start[:2] == b"\0\0":
+        return "idx"
     return "jsonl" if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
 
 
-def _source(known: Source, format_name: str, path: Path) -> Source:
+def _source(known: Source, format_name: str, path: Path, labelled: bool) -> Source:
     """Return a source of the format for ``path``, with the options of the run's own source where it is of that type."""
     if format_name not in SOURCES.entries or format_name == "sklearn":
         raise UsageError(f"--format {format_name}: expected csv or jsonl")
     if known.type_name == format_name:
-        return known.model_copy(update={"path": path})
+        return known.fresh(path, labelled)
+    if format_name == "idx":
+        return Idx(images=path).fresh(path, labelled)
     if format_name == "csv" and path.suffix == ".tsv":
         return Csv(path=path, delimiter="\t")
     return SOURCES.decode({"type": format_name, "path": str(path)}, context={"base": Path()})
 
 
 def row_text(part: "Raw", row: int) -> str:
-    """Return a row as text: a line of CSV, or a JSON object where its cells are not all text."""
-    cells = {name: column[row] for name, column in part.cells.items()}
+    """Return a row as text: a line of CSV, or a JSON object where its cells are not all text; without pictures."""
+    from nnkit.frames.kinds import is_picture
+
+    cells = {name: column[row] for name, column in part.cells.items() if not is_picture(column)}
     if not all(isinstance(cell, str) for cell in cells.values()):
         return json.dumps({name: cell for name, cell in cells.items() if cell is not None}, default=str)
     text = io.StringIO(newline="")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 1_000_000
 
-Kind = Literal["number", "category", "code", "boolean", "array"]
+Kind = Literal["number", "category", "code", "boolean", "array", "image"]
 
 
 class Fitted(Options):
@@ -83,8 +83,10 @@ class Chunk:
 
     @property
     def raw(self) -> dict[str, Sequence[Any]]:
-        """The raw cells of the rows that can be used, by column."""
-        return {name: self._used(cells) for name, cells in self.part.cells.items()}
+        """The raw cells of the rows that can be used, by column; pictures are left out."""
+        from nnkit.frames.kinds import is_picture
+
+        return {name: self._used(cells) for name, cells in self.part.cells.items() if not is_picture(cells)}
 
     def _used(self, cells: Any) -> Sequence[Any]:
         from nnkit.frames.cells import Text
@@ -158,7 +160,8 @@ class Pipeline:
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
         cell_shapes = self._column_shapes()
-        if any(kind == "array" and not cell_shapes[name] for name, kind in known.columns.items()):
+        axes = {"array": range(1, 9), "image": range(3, 4)}
+        if any(kind in axes and len(cell_shapes[name]) not in axes[kind] for name, kind in known.columns.items()):
             return False
         try:
             frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
@@ -173,15 +176,16 @@ class Pipeline:
         import numpy as np
 
         cell_shapes = self._column_shapes()
-        return {name: np.empty((0, *shape)) if shape else [] for name, shape in cell_shapes.items()}
+        pixels = {name: np.uint8 if kind == "image" else np.float32 for name, kind in self.known.columns.items()}
+        return {name: np.empty((0, *shape), pixels[name]) if shape else [] for name, shape in cell_shapes.items()}
 
     def _column_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each column's cells, ``()`` for single values: an array is an input by itself."""
+        """Return the shape of each column's cells, ``()`` for single values: what has axes is an input by itself."""
         known = self.known
         arrays = {
             names[0]: tuple(known.shapes.get(name, ()))
             for name, names in known.features.items()
-            if len(names) == 1 and known.columns.get(names[0]) == "array"
+            if len(names) == 1 and known.columns.get(names[0]) in ("array", "image")
         }
         return {name: arrays.get(name, ()) for name in known.columns}
 
@@ -211,15 +215,15 @@ class Pipeline:
         """
         from nnkit.data.fresh import open_source
 
-        parts, name = open_source(self.known.source, origin, format, columns, chunk_rows)
+        parts, name = open_source(self.known.source, origin, format, columns, chunk_rows, need_target)
         rows = 0
         found: dict[str, None] = {}
-        cell_shapes = self._column_shapes()
+        cell_shapes, known_kinds = self._column_shapes(), self.known.columns
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
                 self._check_columns(found, name, need_target, "; is the delimiter right?" if part.complete else "")
-            check_shapes(part, cell_shapes, name)
+            check_shapes(part, cell_shapes, known_kinds, name)
             yield self._chunk(part, rows, need_target)
             rows += len(part)
         if rows:

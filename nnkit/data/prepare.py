@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 PARTS = ("train", "validation", "test")
+WORDS = {"array": "arrays", "image": "pictures"}
+"""What messages call the cells of columns that only features can be."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Preparation:
         lacking = [name for name in self.kinds if name not in raw.cells and name not in self.data.split.uses]
         if lacking:
             raise DataError(f"{source.title}: lacks the columns {', '.join(lacking)}")
-        check_shapes(raw, self.shapes, source.title)
+        check_shapes(raw, self.shapes, self.kinds, source.title)
         for name, kind in self.kinds.items():
             if name not in raw.cells:
                 continue
@@ -230,9 +232,7 @@ class Preparation:
 
 def read(source: Source) -> "Raw":
     """Return all rows of a source; raises ``DataError`` where some could not be read, or there are none."""
-    from nnkit.frames.table import join
-
-    raw = join(source.chunks())
+    raw = source.whole()
     if raw.bad:
         shown = "\n".join(f"{source.title}:{bad.line}: {bad.reason}" for bad in raw.bad[:SHOWN])
         more = f"\nand {len(raw.bad) - SHOWN} more rows" if len(raw.bad) > SHOWN else ""
@@ -304,10 +304,15 @@ def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
     """
     others = [*data.targets, *data.split.uses, *([data.weight] if data.weight else [])]
     kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in data.drop or name in others}
-    arrays = [name for name, kind in kinds.items() if kind == "array" and name in others]
-    declared = [name for name, kind in kinds.items() if kind == "array" and name in data.types]
-    problems = [Problem(("data",), f"{name} holds arrays; only features can") for name in arrays]
-    problems += [Problem(("data", "types", name), "holds arrays; take it out of types") for name in declared]
+    arrays = {name: WORDS[kind] for name, kind in kinds.items() if kind in WORDS}
+    problems = [
+        Problem(("data",), f"{name} holds {what}; only features can") for name, what in arrays.items() if name in others
+    ]
+    problems += [
+        Problem(("data", "types", name), f"holds {what}; take it out of types")
+        for name, what in arrays.items()
+        if name in data.types
+    ]
     if problems:
         raise SpecError(problems)
     return kinds
@@ -317,7 +322,7 @@ def _kind(data: Data, raw: "Raw", name: str, task: Task) -> "Kind":
     from nnkit.frames.kinds import infer
 
     found = infer(raw.cells[name], data.source.spelling())
-    if found == "array":
+    if found in WORDS:
         return found
     declared = "number" if name == data.weight else data.types.get(name)
     if declared == "category" and found == "number":

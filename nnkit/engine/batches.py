@@ -18,11 +18,15 @@ GATHER_LIMIT = 256 * 2**20
 
 
 class Stored(Protocol):
-    """Rows that stay where they are, as on a disk, until some are asked for: uint8 [n, ...]."""
+    """Rows that stay where they are, as in a file, until some are asked for: uint8 [n, ...]."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of all axes."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the rows are in memory, and so may be put on a device as a whole."""
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -146,14 +150,24 @@ def to_batch(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """Put arrays on ``device``, but for what is stored; floating-point ones become ``dtype``."""
+    """Put arrays on ``device``; floating-point ones become ``dtype``.
+
+    Ragged rows and those in a file stay where they are, and so does what the CPU can read where it is.
+    """
 
     def tensor(array: NDArray[np.generic]) -> Tensor:
         value = torch.from_numpy(np.ascontiguousarray(array))
         return value.to(device, dtype if value.is_floating_point() else None)
 
+    def placed(rows: "NDArray[np.generic] | Stored | Ragged") -> Input:
+        if isinstance(rows, np.ndarray):
+            return tensor(rows)
+        if isinstance(rows, Ragged) or device.type == "cpu" or not rows.in_memory:
+            return rows
+        return tensor(rows[:])
+
     return Batch(
-        {name: tensor(rows) if isinstance(rows, np.ndarray) else rows for name, rows in inputs.items()},
+        {name: placed(rows) for name, rows in inputs.items()},
         tensor(targets),
         None if weights is None else tensor(weights),
     )

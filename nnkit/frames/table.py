@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.frames.cells import Text, Words
+from nnkit.frames.pictures import Pictures
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, a list of text or JSON values, or an array [n, ...] that has a type already."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, or an array [n, ...] with a type."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column: float64 [n] with NaN where missing, ``Words`` [n], or an array [n, ...]."""
+    """A typed column: float64 [n] with NaN where missing, ``Words`` [n], an array [n, ...], or ``Pictures``."""
 
     values: Any
     source: str
@@ -51,15 +52,28 @@ class Column:
 
     @property
     def gaps(self) -> NDArray[np.bool_]:
-        """Which cells are missing; an array is if any of its numbers is."""
+        """Which cells are missing; an array is if any of its numbers is, a picture never."""
         if isinstance(self.values, Words):
             return self.values.codes < 0
+        if isinstance(self.values, Pictures):
+            return np.zeros(len(self.values), dtype=bool)
         missing: NDArray[np.bool_] = np.isnan(self.values).reshape(len(self.values), -1).any(axis=1)
         return missing
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether the cells are pictures, whose values are bytes."""
+        return isinstance(self.values, Pictures)
+
+    @property
+    def numbers(self) -> Any:
+        """The values to compute with: of pictures as a network sees them, float32 from 0 to 1."""
+        return self.values.floats() if isinstance(self.values, Pictures) else self.values
+
     def take(self, rows: NDArray[np.int64]) -> "Column":
         """Return some rows, in the order of ``rows``."""
-        return Column(self.values[rows], self.source)
+        taken = self.values.take(rows) if isinstance(self.values, Pictures) else self.values[rows]
+        return Column(taken, self.source)
 
 
 Frame: TypeAlias = dict[str, Column]
@@ -74,6 +88,8 @@ def take(frame: Mapping[str, Column], rows: NDArray[np.int64]) -> Frame:
 def join(parts: Iterable[Raw]) -> Raw:
     """Put the parts of a source together."""
     pieces = list(parts)
+    if len(pieces) == 1:
+        return pieces[0]
     names = dict.fromkeys(name for piece in pieces for name in piece.cells)
     return Raw(
         {name: _concatenate([_cells(piece, name) for piece in pieces]) for name in names},
@@ -88,7 +104,7 @@ def _cells(part: Raw, name: str) -> Cells:
 
 
 def _concatenate(pieces: list[Cells]) -> Cells:
-    if isinstance(pieces[0], np.ndarray):
+    if isinstance(pieces[0], np.ndarray | Pictures):
         return np.concatenate(pieces)
     if all(isinstance(piece, Text) for piece in pieces):
         return Text([part for piece in pieces for part in piece.pieces])
@@ -106,7 +122,7 @@ def pick(raw: Raw, rows: NDArray[np.int64]) -> Raw:
 
 
 def _picked(cells: Cells, rows: NDArray[np.int64]) -> Cells:
-    if isinstance(cells, Text):
+    if isinstance(cells, Text | Pictures):
         return cells.take(rows)
     return [cells[row] for row in rows.tolist()] if isinstance(cells, list) else cells[rows]
 

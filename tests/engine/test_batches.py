@@ -23,6 +23,7 @@ class OnDisk:
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.pixels = pixels
         self.shape = pixels.shape
+        self.in_memory = False
         self.most = 0
 
     def __len__(self) -> int:

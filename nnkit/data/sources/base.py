@@ -26,6 +26,16 @@ class Source(Piece):
         """Yield the rows in parts of at most ``chunk_rows``, one at least; raises ``DataError``."""
         raise TypeError(f"{type(self).__name__} does not say how it reads")
 
+    def whole(self) -> "Raw":
+        """Return all rows; raises ``DataError``."""
+        from nnkit.frames.table import join
+
+        return join(self.chunks())
+
+    def fresh(self, path: Path, labelled: bool) -> "Source":
+        """Return the source with its options for another file; ``labelled`` says whether the target is needed."""
+        raise TypeError(f"{type(self).__name__} reads no files")
+
     def chunks_of(
         self, file: BinaryIO, name: str, chunk_rows: int = CHUNK_ROWS, columns: list[str] | None = None
     ) -> "Iterator[Raw]":
@@ -71,9 +81,18 @@ class FileSource(Source):
         with open_plain(Path(self.path)) as file:
             yield from self.chunks_of(file, self.title, chunk_rows)
 
+    def fresh(self, path: Path, labelled: bool) -> Source:
+        """Return the source for another file."""
+        return self.model_copy(update={"path": path})
+
     def hashes(self) -> dict[str, str]:
         """Return the file's hash."""
-        try:
-            return {self.title: sha256_file(Path(self.path))}
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
+        return {self.title: hash_of(Path(self.path))}
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a data file; raises ``DataError``."""
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
