@@ -26,7 +26,7 @@ def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     """Return the plan of the run's network; raises ``RunError`` where its pipeline is not one that it can work with."""
     procedure = experiment.training.procedure
     try:
-        plan = experiment.model.plan(pipeline.input_shapes)
+        plan = experiment.model.plan(pipeline.input_shapes, pipeline.vocabularies)
         problems = procedure.problems(plan, pipeline, experiment.training)
         if procedure.task(len(pipeline.targets)) != pipeline.task:
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 Input: TypeAlias = Any
-"""The rows of an input: an array float32 [n, ...], or ``Pictures`` uint8 [n, height, width, channels]."""
+"""The rows of an input: an array float32 [n, ...], ``Pictures`` uint8 [n, height, width, channels], or ``Ragged``."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def choose_features(frame: "Frame", inputs: Mapping[str, Sequence[str]] | None) 
 
 
 def input_array(columns: "Sequence[Column]") -> Input:
-    """Return columns of numbers side by side [n, columns], or the only column of arrays or pictures as it is."""
+    """Return columns of numbers side by side [n, columns], or the only column of anything else as it is."""
     import numpy as np
 
-    if len(columns) == 1 and columns[0].is_picture:
+    if len(columns) == 1 and (columns[0].is_picture or columns[0].is_sequence):
         return columns[0].values
     if len(columns) == 1 and columns[0].values.ndim > 1:
         return np.ascontiguousarray(columns[0].values, dtype=np.float32)
@@ -73,8 +73,14 @@ def shapes(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[str, S
                 f"the input {name!r} cannot be made: {reason}; name one array or columns of numbers in data.inputs"
             )
             raise SpecError([Problem(("data", "inputs", name), message)])
-        result[name] = frame[arrays[0]].values.shape[1:] if arrays else (len(columns),)
+        result[name] = _shape(frame[arrays[0]]) if arrays else (len(columns),)
     return result
+
+
+def _shape(column: "Column") -> Shape:
+    """Return the shape of a column's cells; a sequence has an axis that varies."""
+    shape: Shape = column.values.shape[1:]
+    return (None, *shape[1:]) if column.is_sequence else shape
 
 
 MISSING = "missing"
@@ -83,13 +89,13 @@ MISSING = "missing"
 def incomplete(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[int, str]:
     """Return the rows that lack a number among the features, or have one too large, by the source's columns.
 
-    Pictures lack none.
+    Pictures and sequences lack none.
     """
     import numpy as np
 
     found: dict[int, dict[str, str]] = {}
     for name in dict.fromkeys(column for columns in features.values() for column in columns):
-        if frame[name].is_picture:
+        if frame[name].is_picture or frame[name].is_sequence:
             continue
         with np.errstate(over="ignore"):
             values = frame[name].values.astype(np.float32, copy=False)

@@ -14,6 +14,7 @@ from nnkit.data.sources import SourceChoice
 from nnkit.data.target import TargetState, encode, restored
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import Notes, OnUnseen, State
+from nnkit.data.transforms.tokens import Vocabulary
 from nnkit.errors import DataError, RunError, SpecError
 from nnkit.shapes import Shape
 from nnkit.tasks import Task
@@ -55,6 +56,7 @@ class Known(Options):
     features: dict[str, list[str]] = Field(min_length=1, max_length=1000)
     """Columns after the transforms, by input."""
     shapes: dict[str, Annotated[list[int], Field(max_length=8)]]
+    """The shape of a row of each input; 0 is an axis that varies from row to row."""
     target: TargetState
     target_kinds: dict[str, Kind]
     weight: str | None = None
@@ -123,7 +125,18 @@ class Pipeline:
     @property
     def input_shapes(self) -> dict[str, Shape]:
         """The shape of a row of each input."""
-        return {name: tuple(shape) for name, shape in self.known.shapes.items()}
+        return {name: tuple(axis or None for axis in shape) for name, shape in self.known.shapes.items()}
+
+    @property
+    def vocabularies(self) -> dict[str, int]:
+        """The number of tokens that each input of tokens may have."""
+        sizes = {
+            column: state.size
+            for fitted in self.known.transforms
+            for column, state in fitted.states.items()
+            if isinstance(state, Vocabulary)
+        }
+        return {name: sizes[first] for name, [first, *_] in self.known.features.items() if first in sizes}
 
     @property
     def feature_names(self) -> dict[str, list[str]]:

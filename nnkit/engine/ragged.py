@@ -26,6 +26,11 @@ class Ragged:
         return len(self.lengths)
 
     @property
+    def ndim(self) -> int:
+        """The number of axes of the rows together."""
+        return self.values.ndim + 1
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The rows, the longest length, and the axes of a place."""
         return (len(self), int(self.lengths.max(initial=0)), *self.values.shape[1:])

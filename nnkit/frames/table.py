@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.engine.ragged import Ragged
 from nnkit.frames.cells import Text, Words
 from nnkit.frames.pictures import Pictures
 
@@ -39,7 +40,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column: float64 [n] with NaN where missing, ``Words`` [n], an array [n, ...], or ``Pictures``."""
+    """A typed column: float64 [n] with NaN where missing, ``Words``, an array [n, ...], ``Pictures`` or ``Ragged``."""
 
     values: Any
     source: str
@@ -52,10 +53,10 @@ class Column:
 
     @property
     def gaps(self) -> NDArray[np.bool_]:
-        """Which cells are missing; an array is if any of its numbers is, a picture never."""
+        """Which cells are missing; an array is if any of its numbers is, a picture or a sequence never."""
         if isinstance(self.values, Words):
             return self.values.codes < 0
-        if isinstance(self.values, Pictures):
+        if isinstance(self.values, Pictures | Ragged):
             return np.zeros(len(self.values), dtype=bool)
         missing: NDArray[np.bool_] = np.isnan(self.values).reshape(len(self.values), -1).any(axis=1)
         return missing
@@ -64,6 +65,11 @@ class Column:
     def is_picture(self) -> bool:
         """Whether the cells are pictures, whose values are bytes."""
         return isinstance(self.values, Pictures)
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the cells are sequences of several lengths."""
+        return isinstance(self.values, Ragged)
 
     @property
     def numbers(self) -> Any:

@@ -66,6 +66,10 @@ class Layer(Piece):
         """Return the layer's weights by name: exactly the parameters and buffers of the built module."""
         return {}
 
+    def for_vocabulary(self, size: int) -> "Layer":
+        """Return the layer as it is for an input of ``size`` tokens."""
+        return self
+
     def native(self, *inputs: Shape) -> "list[Op] | None":
         """Return what the native engine does for the layer, or None where it cannot; the weights have their own names.
 

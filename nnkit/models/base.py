@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 class Model(Piece):
     """What is trained."""
 
-    def plan(self, inputs: Mapping[str, Shape]) -> "Plan":
-        """Lay the model out for inputs of these shapes; raises ``SpecError`` with every mistake."""
+    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> "Plan":
+        """Lay the model out for inputs of these shapes; raises ``SpecError`` with every mistake.
+
+        ``vocabularies`` says how many tokens there are in each input of tokens.
+        """
         raise TypeError(f"{type(self).__name__} does not say its plan")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from nnkit.config.spelling import nearest
 from nnkit.errors import Path, Problem, SpecError, show_path
@@ -27,10 +28,18 @@ class Scope:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def lay_out(nodes: Sequence[Node], inputs: Mapping[str, Shape]) -> Plan:
-    """Return the plan of a network; raises ``SpecError`` with every mistake."""
+def lay_out(
+    nodes: Sequence[Node], inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] = MappingProxyType({})
+) -> Plan:
+    """Return the plan of a network; raises ``SpecError`` with every mistake.
+
+    ``vocabularies`` says how many tokens there are in each input of tokens.
+    """
     names = {name: "input" if name == "input" else f"input.{name}" for name in inputs}
-    layout = _Layout({names[name]: shape for name, shape in inputs.items()})
+    layout = _Layout(
+        {names[name]: shape for name, shape in inputs.items()},
+        {names[name]: count for name, count in vocabularies.items()},
+    )
     above = next(iter(names.values())) if len(names) == 1 else None
     layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), ROOT)
     layout.check_unread()
@@ -42,8 +51,9 @@ def lay_out(nodes: Sequence[Node], inputs: Mapping[str, Shape]) -> Plan:
 class _Layout:
     """The network as far as it has been read."""
 
-    def __init__(self, inputs: Mapping[str, Shape]) -> None:
+    def __init__(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int]) -> None:
         self.inputs = tuple(inputs)
+        self.vocabularies = vocabularies
         self.shapes: dict[str, Shape | None] = dict(inputs)
         self.nodes: list[PlannedNode] = []
         self.paths: dict[str, Path] = {}
@@ -132,6 +142,8 @@ class _Layout:
         known = tuple(shape for shape in shapes if shape is not None)
         if reads is None or len(known) < len(shapes):
             return
+        if reads and reads[0] in self.vocabularies:
+            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.vocabularies[reads[0]])})
         try:
             output = node.layer.out_shape(*known)
             weights = node.layer.weights(*known)

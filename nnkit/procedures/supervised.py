@@ -223,13 +223,16 @@ class Supervised(Procedure):
 
     def _order(self, work: Work) -> "RowOrder":
         from nnkit.engine.order import RowOrder
+        from nnkit.engine.ragged import Ragged
 
         train = work.prepared.train
         chances = None
         if self.sampling == "balanced":
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
-        return RowOrder(len(train), work.seed, PHASE, chances)
+        lengths = next((rows.lengths for rows in train.inputs.values() if isinstance(rows, Ragged)), None)
+        batch = work.loop.batch_size * work.loop.accumulate
+        return RowOrder(len(train), work.seed, PHASE, chances, lengths, batch)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
