@@ -11,8 +11,9 @@ from torch import Tensor
 
 from nnkit.engine.order import RowOrder
 from nnkit.engine.ragged import Ragged
-from nnkit.nn.sequence import Padded
+from nnkit.nn.sequence import Padded, inside
 
+CPU = torch.device("cpu")
 GATHER_LIMIT = 256 * 2**20
 """Up to this many bytes a whole epoch is put into order at once, which spares each step its own gathering."""
 
@@ -41,11 +42,16 @@ Input: TypeAlias = Tensor | Stored | Ragged
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows: inputs by name [n, ...], targets [n, ...] and, where rows weigh differently, weights [n]."""
+    """Some rows: inputs by name [n, ...], targets [n, ...] and, where rows weigh differently, weights [n].
+
+    Where each step of a sequence has a target of its own, the targets are ragged.
+    """
 
     inputs: Mapping[str, Input]
-    targets: Tensor
+    targets: Tensor | Ragged
     weights: Tensor | None = None
+    device: torch.device = CPU
+    """Where the network is."""
 
     steps: ClassVar[int] = 1
 
@@ -58,25 +64,42 @@ class Batch:
             yield self
             return
         columns = zip(*(_parts(values, rows) for values in self.inputs.values()), strict=True)
-        targets = torch.split(self.targets, rows)
+        targets = list(_parts(self.targets, rows))
         weights = [None] * len(targets) if self.weights is None else torch.split(self.weights, rows)
         for parts, target, weight in zip(columns, targets, weights, strict=True):
-            yield Batch(dict(zip(self.inputs, parts, strict=True)), target, weight)
+            yield Batch(dict(zip(self.inputs, parts, strict=True)), _kept(target), weight, self.device)
 
     def at(self, index: Tensor) -> "Batch":
         """Return the rows that ``index`` names, in its order."""
         inputs = {name: _at(values, index) for name, values in self.inputs.items()}
-        return Batch(inputs, self.targets[index], None if self.weights is None else self.weights[index])
+        weights = None if self.weights is None else self.weights[index]
+        return Batch(inputs, _kept(_at(self.targets, index)), weights, self.device)
 
     def floats(self, dtype: torch.dtype) -> dict[str, Tensor | Padded]:
-        """Return the inputs as a network takes them: on the device of the targets, pixels as numbers from 0 to 1."""
-        device = self.targets.device
-        return {name: _floats(values, device, dtype) for name, values in self.inputs.items()}
+        """Return the inputs as a network takes them: on its device, pixels as numbers from 0 to 1."""
+        return {name: _floats(values, self.device, dtype) for name, values in self.inputs.items()}
+
+    @property
+    def count(self) -> int:
+        """How many targets there are: one a row, or one for each step of a row."""
+        return int(self.targets.lengths.sum()) if isinstance(self.targets, Ragged) else len(self.targets)
+
+    def aligned(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return outputs, targets and weights with a row for each target; ``outputs`` [n, ...] are the network's.
+
+        Of outputs [n, longest, ...] for ragged targets, those behind the end of a row are left out.
+        """
+        if isinstance(self.targets, Tensor):
+            return outputs, self.targets, self.weights
+        lengths = torch.from_numpy(np.ascontiguousarray(self.targets.lengths)).to(self.device)
+        flat = outputs[inside(lengths, outputs.shape[1])]
+        targets = torch.from_numpy(self.targets.flat()).to(self.device)
+        return flat, targets, None if self.weights is None else self.weights.repeat_interleave(lengths)
 
     @property
     def in_memory(self) -> bool:
         """Whether all inputs are in memory."""
-        return all(isinstance(values, Tensor) for values in self.inputs.values())
+        return all(isinstance(values, Tensor) for values in (*self.inputs.values(), self.targets))
 
     @property
     def bytes(self) -> int:
@@ -97,10 +120,18 @@ def _floats(values: Input, device: torch.device, dtype: torch.dtype) -> Tensor |
     return as_floats(values if isinstance(values, Tensor) else torch.from_numpy(values[:]), device, dtype)
 
 
-def padded(rows: Ragged, device: torch.device, dtype: torch.dtype) -> Padded:
-    """Return ragged rows on ``device`` as floats, with their lengths."""
-    lengths = torch.from_numpy(np.ascontiguousarray(rows.lengths))
-    return Padded(as_floats(torch.from_numpy(rows.padded()), device, dtype), lengths.to(device))
+def _kept(values: Input) -> Tensor | Ragged:
+    """Return targets, which are never in a file."""
+    assert isinstance(values, Tensor | Ragged)  # noqa: S101 - only inputs are
+    return values
+
+
+def padded(rows: Ragged, device: torch.device, dtype: torch.dtype) -> Tensor | Padded:
+    """Return ragged rows on ``device`` as floats, with their lengths where these differ."""
+    values = as_floats(torch.from_numpy(rows.padded()), device, dtype)
+    if len(rows) and rows.lengths.min() == rows.lengths.max():
+        return values
+    return Padded(values, torch.from_numpy(np.ascontiguousarray(rows.lengths)).to(device))
 
 
 def _at(values: Input, index: Tensor) -> Input:
@@ -136,7 +167,7 @@ class RowBatches:
         """Yield the batches of the 0-based ``epoch`` from the one with the number ``start``."""
         if start >= self.steps:
             return
-        order = torch.from_numpy(self.order(epoch)[start * self.size :]).to(self.rows.targets.device)
+        order = torch.from_numpy(self.order(epoch)[start * self.size :]).to(self.rows.device)
         if self.rows.in_memory and self.rows.bytes <= GATHER_LIMIT:
             yield from self.rows.at(order).split(self.size)
         else:
@@ -145,7 +176,7 @@ class RowBatches:
 
 def to_batch(
     inputs: Mapping[str, "NDArray[np.generic] | Stored | Ragged"],
-    targets: NDArray[np.generic],
+    targets: NDArray[np.generic] | Ragged,
     weights: NDArray[np.float64] | None,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
@@ -168,6 +199,7 @@ def to_batch(
 
     return Batch(
         {name: placed(rows) for name, rows in inputs.items()},
-        tensor(targets),
+        targets if isinstance(targets, Ragged) else tensor(targets),
         None if weights is None else tensor(weights),
+        device,
     )

@@ -91,7 +91,7 @@ class GradientPhase:
         self._lr_per_step = lr_per_step
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
         self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self._device = data.rows.targets.device
+        self._device = data.rows.device
         self._scaler = torch.amp.GradScaler(self._device.type) if options.autocast == torch.float16 else None
         self._step = bare_step(optimizer)
         self._place = (0, 0)
@@ -132,7 +132,7 @@ class GradientPhase:
         total = None
         for part in batch.split(self._options.part):
             self._draws.seek(epoch, row)
-            loss = self._backward(part, len(part) / len(batch))
+            loss = self._backward(part, part.count / batch.count)
             total = loss if total is None else total + loss
             row += len(part)
         assert total is not None  # noqa: S101 - a batch has rows
@@ -142,14 +142,16 @@ class GradientPhase:
         inputs = part.floats(self._options.dtype)
         with self._autocast():
             outputs = self._forward(inputs)
-        losses = self._loss(outputs.float() if self._options.autocast else outputs, part.targets)
-        if part.weights is not None:
-            losses = losses * part.weights
+        outputs, targets, weights = part.aligned(outputs.float() if self._options.autocast else outputs)
+        losses = self._loss(outputs, targets)
+        if weights is not None:
+            losses = losses * weights
         loss = losses.mean() if share == 1 else losses.mean() * share
         penalty = self.network.penalty()
         total = loss if penalty is None else loss + penalty * share
         (total if self._scaler is None else self._scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
-        self._outputs.append(outputs.detach())
+        if self._scoring.score is not None:
+            self._outputs.append(outputs.detach())
         return total.detach()
 
     def _autocast(self) -> AbstractContextManager[object]:
@@ -173,15 +175,15 @@ class GradientPhase:
 
     def summary(self, epoch: int) -> dict[str, float]:
         """Return train and validation values, the learning rate and the norm of the last gradient."""
-        outputs = torch.cat(self._outputs)
-        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(outputs))}
-        values |= self._scoring.train(outputs, self._data.order(epoch))
+        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(self._data.rows))}
+        if self._outputs:
+            values |= self._scoring.train(torch.cat(self._outputs), self._data.order(epoch))
         self._losses, self._outputs = [], []
         if self._validation is not None:
             values |= self._scoring.validation(*self._evaluate(self._validation))
         return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": self._gradient_norm()}
 
-    def _evaluate(self, rows: Batch) -> tuple[float, Tensor]:
+    def _evaluate(self, rows: Batch) -> tuple[float, Tensor | None]:
         self.network.train(False)
         losses, outputs = [], []
         with torch.inference_mode():
@@ -189,12 +191,14 @@ class GradientPhase:
                 inputs = part.floats(self._options.dtype)
                 with self._autocast():
                     output = self.network(inputs)
-                outputs.append(output.float() if self._options.autocast else output)
-                loss = self._loss(outputs[-1], part.targets)
-                losses.append(loss if part.weights is None else loss * part.weights)
+                output, targets, weights = part.aligned(output.float() if self._options.autocast else output)
+                if self._scoring.score is not None:
+                    outputs.append(output)
+                loss = self._loss(output, targets)
+                losses.append(loss if weights is None else loss * weights)
             penalty = self.network.penalty()
         mean = torch.cat(losses).double().mean()
-        return float(mean if penalty is None else mean + penalty), torch.cat(outputs)
+        return float(mean if penalty is None else mean + penalty), torch.cat(outputs) if outputs else None
 
     def _gradient_norm(self) -> float:
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]

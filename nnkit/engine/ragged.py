@@ -53,6 +53,12 @@ class Ragged:
         result[inside] = self.values[((self.ends - self.lengths)[:, None] + places)[inside]]
         return result
 
+    def flat(self) -> NDArray[Any]:
+        """Return the values of all rows, one behind the other [total, ...]."""
+        places = np.repeat(self.ends - self.lengths.cumsum(), self.lengths) + np.arange(self.lengths.sum())
+        values: NDArray[Any] = self.values[places]
+        return values
+
     def filled(self, size: int, before: int) -> "Ragged":
         """Return ``size`` rows: these behind ``before`` empty ones, and empty ones up to the end."""
         lengths, ends = np.zeros(size, np.int64), np.zeros(size, np.int64)

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.engine.ragged import Ragged
+
 Score: TypeAlias = Callable[[NDArray[np.generic], NDArray[np.float64]], dict[str, float]]
 """f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``."""
 Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
@@ -20,14 +22,15 @@ class Scoring:
     score: Score | None
     """None where no values are asked for, and outputs need not be finished."""
     finish: Finish
-    truth: NDArray[np.generic]
-    validation_truth: NDArray[np.generic] | None
+    truth: NDArray[np.generic] | Ragged
+    validation_truth: NDArray[np.generic] | Ragged | None
 
     def train(self, outputs: Any, order: NDArray[np.int64]) -> dict[str, float]:
         """Return the values of an epoch's outputs, which stand in its ``order``."""
         if self.score is None:
             return {}
-        return {f"train_{key}": value for key, value in self.score(self.truth[order], self.finish(outputs)).items()}
+        values = self.score(_flat(self.truth[order]), self.finish(outputs))
+        return {f"train_{key}": value for key, value in values.items()}
 
     def validation(self, loss: float, outputs: Any) -> dict[str, float]:
         """Return the values of validation rows, whose loss is known."""
@@ -35,8 +38,13 @@ class Scoring:
             return {}
         values = {"loss": loss}
         if self.score is not None:
-            values |= self.score(self.validation_truth, self.finish(outputs))
+            values |= self.score(_flat(self.validation_truth), self.finish(outputs))
         return {f"validation_{key}": value for key, value in values.items()}
+
+
+def _flat(truth: NDArray[np.generic] | Ragged) -> NDArray[np.generic]:
+    """Return the truth with a row for each output."""
+    return truth.flat() if isinstance(truth, Ragged) else truth
 
 
 def mean_loss(losses: NDArray[np.float32], size: int, rows: int) -> float:

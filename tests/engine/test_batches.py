@@ -41,6 +41,10 @@ def image(batch: Batch) -> torch.Tensor:
     return values
 
 
+def targets(batch: Batch) -> torch.Tensor:
+    return batch.aligned(torch.empty(len(batch), 5))[1]
+
+
 def test_pixels_are_numbers_from_0_to_1_and_other_values_stay() -> None:
     x = np.array([[0.5, -3.0]], dtype=np.float32)
     batch = to_batch({"image": np.array([[0, 51, 255]], dtype=np.uint8), "x": x}, TARGETS[:1], None, CPU)
@@ -65,7 +69,7 @@ def test_rows_on_a_disk_come_in_the_same_order_and_only_a_batch_at_a_time(
     ]
     for memory, disk in zip(*(rows.epoch(1, start=2) for rows in batches), strict=True):
         assert torch.equal(image(memory), image(disk))
-        assert torch.equal(memory.targets, disk.targets)
+        assert torch.equal(targets(memory), targets(disk))
         assert memory.weights is not None
         assert disk.weights is not None
         assert torch.equal(memory.weights, disk.weights)
@@ -93,7 +97,7 @@ def test_rows_of_several_lengths_are_padded_with_zeros() -> None:
     assert words.values.tolist() == [[1, 0, 0], [1, 2, 3], [1, 2, 0]]
     assert words.lengths.tolist() == [1, 3, 2]
     parts = [part.floats(torch.float32)["words"] for part in batch.split(3)]
-    assert [part.lengths.tolist() for part in parts if isinstance(part, Padded)] == [[3, 1, 5], [2, 4, 1], [3]]
+    assert [part.lengths.tolist() for part in parts if isinstance(part, Padded)] == [[3, 1, 5], [2, 4, 1]]
     assert WORDS[2:].filled(7, 1).padded().tolist()[:3] == [[0] * 5, [1, 2, 3, 4, 5], [1, 2, 0, 0, 0]]
     assert [WORDS.row(number).tolist() for number in (1, 3)] == [[1], [1, 2]]
 
@@ -112,3 +116,24 @@ def test_rows_of_about_one_length_come_together_and_every_row_comes_once() -> No
     assert spread(first) < 5 < 50 < spread(RowOrder(2003, 0, "p").of(0))
     means = lengths[first[:2000].reshape(-1, 10)].mean(axis=1)
     assert abs(np.corrcoef(np.arange(200), means)[0, 1]) < 0.3
+
+
+def test_each_step_of_a_row_may_have_a_target_of_its_own() -> None:
+    tags = Ragged(WORDS.values * 10, WORDS.lengths, WORDS.ends)
+    weights = np.arange(7.0)
+    batch = to_batch({"words": WORDS}, tags, weights, CPU).at(torch.tensor([1, 0, 3]))
+    outputs = torch.arange(9.0).reshape(3, 3, 1)
+    flat, found, heavy = batch.aligned(outputs)
+    assert flat[:, 0].tolist() == [0, 3, 4, 5, 6, 7]
+    assert found.tolist() == [10, 10, 20, 30, 10, 20]
+    assert heavy is not None
+    assert heavy.tolist() == [1, 0, 0, 0, 3, 3]
+    assert batch.count == 6
+    assert [part.count for part in batch.split(2)] == [4, 2]
+
+
+def test_rows_of_one_length_are_not_padded() -> None:
+    batch = to_batch({"words": WORDS}, TARGETS[:7], None, CPU)
+    words = batch.at(torch.tensor([0, 6])).floats(torch.float32)["words"]
+    assert isinstance(words, torch.Tensor)
+    assert words.tolist() == [[1, 2, 3], [1, 2, 3]]

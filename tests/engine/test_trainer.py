@@ -81,7 +81,9 @@ def test_loss_curve_is_a_plain_torch_loops(tmp_path: Path) -> None:
         order = torch.from_numpy(plain._data.order(epoch))
         total = 0.0
         for part in torch.split(order, 4):
-            loss = row_loss(net(rows.at(part).floats(torch.float32)), rows.targets[part]).mean()
+            batch = rows.at(part)
+            outputs, targets, _ = batch.aligned(net(batch.floats(torch.float32)))
+            loss = row_loss(outputs, targets).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

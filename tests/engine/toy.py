@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nnkit.engine.batches import Batch, RowBatches
@@ -46,6 +47,12 @@ def data(rows: int = 23, seed: int = 0) -> Batch:
     return Batch({"input": torch.from_numpy(x)}, torch.from_numpy(y))
 
 
+def truth_of(rows: Batch) -> NDArray[np.generic]:
+    _, targets, _ = rows.aligned(torch.empty(0))
+    truth: NDArray[np.generic] = targets.numpy()
+    return truth
+
+
 def row_loss(outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs - targets).square().mean(dim=1)
 
@@ -65,8 +72,8 @@ def phase(
     scoring = Scoring(
         score=lambda truth, outputs: {"mae": float(np.abs(truth.astype(float) - outputs).mean())},
         finish=lambda outputs: outputs.double().numpy(),
-        truth=train.targets.numpy(),
-        validation_truth=validation.targets.numpy(),
+        truth=truth_of(train),
+        validation_truth=truth_of(validation),
     )
     optimizer = make_optimizer(list(net.parameters())) if make_optimizer else torch.optim.Adam(net.parameters(), 0.05)
     return GradientPhase(
