@@ -117,7 +117,6 @@ class Plan:
                 l2=node.node.l2,
                 max_norm=node.node.max_norm,
                 kernels=node.layer.kernels,
-                unit_axis=node.layer.unit_axis,
             )
             for node in self.nodes
         ]
