@@ -1,5 +1,6 @@
 """What every layer says of itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from nnkit.activations import Function
     from nnkit.engine.native import Op
+
+
+Kernels: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Names of weights, each with the axes that count units."""
 
 
 class ShapeError(Exception):
@@ -47,15 +52,16 @@ class Example:
     shapes: tuple[Shape, ...] = ((8,),)
     below: int | None = None
     """Where inputs are indices: whole numbers below this."""
+    others: tuple[tuple[Shape, ...], ...] = ()
+    """More shapes of inputs that the layer takes: with other axes, or axes of varying length."""
 
 
 class Layer(Piece):
     """A step of a network, from the shapes of its inputs to one output."""
 
-    kernels: ClassVar[tuple[str, ...]] = ()
-    """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on."""
-    unit_axis: ClassVar[int] = -1
-    """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
+    kernels: ClassVar[Kernels] = {}
+    """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on; the last bounds the length over all axes
+    but those that count units."""
     example: ClassVar[Example] = Example({})
 
     def out_shape(self, *inputs: Shape) -> Shape:

@@ -1,11 +1,11 @@
 """Layers that turn indices into vectors."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from nnkit.initializers import INITIALIZERS, InitializerChoice
-from nnkit.layers.base import LAYERS, Example, Layer, ShapeError, Weight, one
+from nnkit.layers.base import LAYERS, Example, Kernels, Layer, ShapeError, Weight, one
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ class Embedding(Layer):
     What is not a whole number from 0 to `input_dim - 1` is an error in the data.
     """
 
-    kernels = ("embeddings",)
-    unit_axis = 0
+    kernels: ClassVar[Kernels] = {"embeddings": (0,)}
     example = Example({"input_dim": 4, "output_dim": 3}, ((2,),), below=4)
 
     input_dim: int | None = Field(

@@ -122,7 +122,6 @@ class Plan:
                 l2=node.node.l2,
                 max_norm=node.node.max_norm,
                 kernels=node.layer.kernels,
-                unit_axis=node.layer.unit_axis,
                 varies=bool(node.output) and node.output[0] is None,
             )
             for node in self.nodes

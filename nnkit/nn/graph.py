@@ -1,7 +1,7 @@
 """The graph network: modules in the order of a spec, each reading values that were computed before it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,10 +23,11 @@ class Step:
     l1: float = 0.0
     l2: float = 0.0
     max_norm: float | None = None
-    kernels: tuple[str, ...] = ()
-    """The parameters that ``l1``, ``l2`` and ``max_norm`` act on."""
-    unit_axis: int = -1
-    """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
+    kernels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The parameters that ``l1``, ``l2`` and ``max_norm`` act on, each with the axes that count units.
+
+    ``max_norm`` bounds the length over all other axes.
+    """
     varies: bool = False
     """Whether the first axis of the output is as long as the row."""
 
@@ -127,9 +128,9 @@ class GraphNetwork(nn.Module):
     def constrain(self) -> None:
         """Scale down each unit's weights where they are longer than ``max_norm``; called after a step."""
         for step in self._bounded:
-            for parameter in step.regular():
-                unit = step.unit_axis % parameter.dim()
-                others = [axis for axis in range(parameter.dim()) if axis != unit]
+            for parameter, axes in zip(step.regular(), step.kernels.values(), strict=True):
+                units = {axis % parameter.dim() for axis in axes}
+                others = [axis for axis in range(parameter.dim()) if axis not in units]
                 norm = torch.linalg.vector_norm(parameter, dim=others, keepdim=True)
                 parameter.mul_(norm.clamp(max=step.max_norm) / norm.clamp(min=1e-12))
 

@@ -72,6 +72,15 @@ class Dropout(RandomModule):
         return x * (kept.div_(1 - self.rate) if self.rescale else kept)
 
 
+class SpatialDropout(Dropout):
+    """Zeroes whole channels of [n, ..., c] and scales up the others (Tompson and others, 2015)."""
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Zero some channels."""
+        channels = x[(slice(None), *[slice(0, 1)] * (x.dim() - 2))]
+        return x * self.kept(channels, self.rate).div_(1 - self.rate)
+
+
 class AlphaDropout(RandomModule):
     """Sets values to selu's limit, then shifts and scales so that mean and variance stay (Klambauer, 2017)."""
 
