@@ -15,6 +15,8 @@ from nnkit.engine.draws import PhaseDraws
 from nnkit.engine.scoring import Scoring, mean_loss
 from nnkit.engine.state import Arrays, Tree
 from nnkit.engine.tuning import bare_step
+from nnkit.nn.augment import Augmented
+from nnkit.nn.random import Draws
 
 EVALUATION_ROWS = 4096
 
@@ -70,14 +72,20 @@ class GradientPhase:
         lr_factor: Callable[[float], float],
         lr_per_step: bool = False,
         forward: Callable[[dict[str, Tensor]], Tensor] | None = None,
+        augment: Callable[[Mapping[str, Any], Draws], Augmented] | None = None,
     ) -> None:
-        """``forward`` computes the network's outputs in training where that is not the network itself."""
+        """Make a phase from its parts.
+
+        ``forward`` computes the network's outputs in training where that is not the network itself; ``augment``
+        changes the inputs of training rows.
+        """
         self.name = name
         self.epochs = epochs
         self.steps = data.steps
         self.lr_scale = 1.0
         self.network = network
         self._forward = forward or network
+        self._augment = augment
         self._loss = loss
         self._optimizer = optimizer
         self._data = data
@@ -137,17 +145,27 @@ class GradientPhase:
         return total
 
     def _backward(self, part: Batch, share: float) -> Tensor:
+        seen = Augmented(part.inputs) if self._augment is None else self._augment(part.inputs, self._draws)
         with self._autocast():
-            outputs = self._forward(part.inputs)
-        losses = self._loss(outputs.float() if self._options.autocast else outputs, part.targets)
-        if part.weights is not None:
-            losses = losses * part.weights
+            outputs = self._forward(dict(seen.inputs))
+        losses = self._row_losses(outputs.float() if self._options.autocast else outputs, part, seen)
         loss = losses.mean() if share == 1 else losses.mean() * share
         penalty = self.network.penalty()
         total = loss if penalty is None else loss + penalty * share
         (total if self._scaler is None else self._scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
         self._outputs.append(outputs.detach())
         return total.detach()
+
+    def _row_losses(self, outputs: Tensor, batch: Batch, seen: Augmented) -> Tensor:
+        """Return the loss of each row; of a mixed row those of all rows in it, each with its weight, in shares."""
+        if seen.parts is None:
+            losses = self._loss(outputs, batch.targets)
+            return losses if batch.weights is None else losses * batch.weights
+        total = torch.zeros((), device=outputs.device)
+        for rows, share in seen.parts:
+            weight = share if batch.weights is None else share * batch.weights[rows]
+            total = total + weight * self._loss(outputs, batch.targets[rows])
+        return total
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self._options.autocast is None:
