@@ -261,6 +261,25 @@ def check(
     _print_tables(check_tables(report))
 
 
+@app.command()
+def preview(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("preview.png"),
+    rows: Annotated[int, typer.Option(min=1, max=50, help="Lines of pictures.")] = 8,
+    epochs: Annotated[int, typer.Option("--epochs", "--versions", min=1, max=30, help="Epochs to show.")] = 5,
+    sets: Sets = None,
+    seed: Seed = None,
+) -> None:
+    """Draw training pictures as the network will see them and print the file's path.
+
+    With data.augment a picture stands beside what becomes of it in the first epochs.
+    """
+    from nnkit.commands.preview import preview as command
+
+    seeds = [] if seed is None else [f"seed={seed}"]
+    _print(f"{command(spec, out, overrides=[*(sets or []), *seeds], rows=rows, epochs=epochs)}\n")
+
+
 @app.command(name="list")
 def list_(
     family: Annotated[str | None, typer.Argument(metavar="FAMILY", help="A family such as layers.")] = None,

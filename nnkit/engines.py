@@ -28,11 +28,13 @@ def work(plan: Plan, loop: Loop) -> int:
     return plan.multiplications() * loop.batch_size
 
 
-def choose_engine(wanted: Wanted, device: str, procedure: Procedure, plan: Plan, loop: Loop) -> EngineChoice:
+def choose_engine(
+    wanted: Wanted, device: str, procedure: Procedure, plan: Plan, loop: Loop, augmented: bool
+) -> EngineChoice:
     """Return the engine for ``plan``: what is wanted, or with ``auto`` native where it can and is the faster one."""
     if wanted == "torch":
         return EngineChoice("torch", "training.engine asks for it")
-    if reason := obstacle(device, procedure, plan, loop):
+    if reason := obstacle(device, procedure, plan, loop, augmented):
         return EngineChoice("torch", f"the native engine is left out: {reason}")
     if not built():
         return EngineChoice("torch", f"the native engine is missing: {NOT_BUILT}")
@@ -44,16 +46,20 @@ def choose_engine(wanted: Wanted, device: str, procedure: Procedure, plan: Plan,
     return EngineChoice("native", f"{steps}, and up to {NATIVE_WORK:,} it is the faster one")
 
 
-def stays_native(engine: Engine, device: str | None, procedure: Procedure, plan: Plan, loop: Loop) -> bool:
+def stays_native(
+    engine: Engine, device: str | None, procedure: Procedure, plan: Plan, loop: Loop, augmented: bool = False
+) -> bool:
     """Tell whether a run that says it was trained by ``engine`` goes on and predicts by the native one, on ``device``.
 
     What a run says is not taken on trust: torch does what the native engine cannot.
     """
-    return engine == "native" and built() and obstacle(device or "auto", procedure, plan, loop) is None
+    return engine == "native" and built() and obstacle(device or "auto", procedure, plan, loop, augmented) is None
 
 
-def obstacle(device: str, procedure: Procedure, plan: Plan, loop: Loop) -> str | None:
+def obstacle(device: str, procedure: Procedure, plan: Plan, loop: Loop, augmented: bool) -> str | None:
     """Return why the native engine cannot train ``plan``, wherever it is built, or None where it can."""
+    if augmented:
+        return "data.augment is torch's"
     if device not in ("auto", "cpu"):
         return f"it runs on the CPU, and training.device is {device}"
     return procedure.not_native(plan, loop)

@@ -14,6 +14,7 @@ from nnkit.config.decode import decode, locate
 from nnkit.config.document import Document, dump_yaml, load_document
 from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
+from nnkit.data.augmentations import unfit
 from nnkit.data.prepare import Preparation, Prepared, prepare, prepare_folds
 from nnkit.data.spec import Data
 from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle
@@ -74,8 +75,8 @@ class Ready:
     @property
     def engine(self) -> EngineChoice:
         """What will compute the training, and why."""
-        training = self.experiment.training
-        return choose_engine(training.engine, training.device, training.procedure, self.plan, training)
+        training, augmented = self.experiment.training, bool(self.prepared.augment)
+        return choose_engine(training.engine, training.device, training.procedure, self.plan, training, augmented)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -132,6 +133,8 @@ class Seeds:
 
 def _checked(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Ready:
     found.add(_unknown_monitors(experiment, prepared))
+    shapes, batch_size = prepared.pipeline.input_shapes, experiment.training.batch_size
+    found.add(unfit(prepared.augment, shapes, prepared.train, batch_size))
     return Ready(experiment, prepared, _plan(experiment, prepared, found))
 
 
@@ -144,16 +147,17 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
         plan = experiment.model.plan(prepared.pipeline.input_shapes, prepared.pipeline.vocabularies)
         training = experiment.training
         problems = training.procedure.problems(plan, prepared.pipeline, training)
-        found.add(problems or _engine_problems(training, plan))
+        found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
 
 
-def _engine_problems(training: Training, plan: Plan) -> list[Problem]:
+def _engine_problems(experiment: Experiment, plan: Plan) -> list[Problem]:
     """Return why the native engine cannot do what is asked of it; raises ``ResourceError`` where it was not built."""
+    training, augmented = experiment.training, bool(experiment.data.augment)
     if training.engine != "native":
         return []
-    if reason := obstacle(training.device, training.procedure, plan, training):
+    if reason := obstacle(training.device, training.procedure, plan, training, augmented):
         message = f"the native engine cannot train this: {reason}; set training.engine: auto, or torch"
         return [Problem(("training", "engine"), message)]
     if not built():

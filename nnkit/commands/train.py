@@ -127,7 +127,8 @@ def _manifest(ready: Ready, seed: int) -> Manifest:
 def _resumed(run: RunFolder, device: str | None, ready: Ready, listener: "Listener") -> Manifest:
     """Return the manifest of a run that goes on: by the same engine and threads wherever that is possible."""
     manifest, training = run.manifest, ready.experiment.training
-    if stays_native(manifest.engine, device, training.procedure, ready.plan, training):
+    augmented = bool(ready.prepared.augment)
+    if stays_native(manifest.engine, device, training.procedure, ready.plan, training, augmented):
         return manifest
     if manifest.engine == "native":
         listener.note("the run goes on by torch instead of the native engine: equal but for the last digits")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nnkit.config.spelling import nearest
+from nnkit.data.augmentations import Augmentation
 from nnkit.data.dataset import (
     MISSING,
     Dataset,
@@ -41,13 +42,17 @@ WORDS = {"array": "arrays", "image": "pictures"}
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows for training, validation and test, the pipeline, and the SHA-256 of each file that they come from."""
+    """Rows for training, validation and test, the pipeline, and the SHA-256 of each file that they come from.
+
+    ``augment`` is what happens to pictures of the training rows, anew whenever they are used.
+    """
 
     train: Dataset
     validation: Dataset | None
     test: Dataset | None
     pipeline: Pipeline
     hashes: dict[str, str]
+    augment: Sequence[Augmentation] = ()
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ class Preparation:
             made[part] = self._dataset(self.table(source, raw), numbers, pipeline)
             hashes |= source.hashes()
         assert made["train"] is not None  # noqa: S101 - a split without training rows raises
-        return Prepared(made["train"], made["validation"], made["test"], pipeline, hashes)
+        return Prepared(made["train"], made["validation"], made["test"], pipeline, hashes, data.augment)
 
     def _sources(self) -> dict[str, Source]:
         """Return the sources of parts that have one of their own."""

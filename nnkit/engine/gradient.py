@@ -15,6 +15,8 @@ from nnkit.engine.draws import PhaseDraws
 from nnkit.engine.scoring import Scoring, mean_loss
 from nnkit.engine.state import Arrays, Tree
 from nnkit.engine.tuning import bare_step
+from nnkit.nn.augment import Augmented
+from nnkit.nn.random import Draws
 from nnkit.nn.sequence import Padded
 
 
@@ -72,14 +74,20 @@ class GradientPhase:
         lr_factor: Callable[[float], float],
         lr_per_step: bool = False,
         forward: Callable[[Mapping[str, Tensor | Padded]], Tensor] | None = None,
+        augment: Callable[[Mapping[str, Any], Draws], Augmented] | None = None,
     ) -> None:
-        """``forward`` computes the network's outputs in training where that is not the network itself."""
+        """Make a phase from its parts.
+
+        ``forward`` computes the network's outputs in training where that is not the network itself; ``augment``
+        changes the inputs of training rows.
+        """
         self.name = name
         self.epochs = epochs
         self.steps = data.steps
         self.lr_scale = 1.0
         self.network = network
         self._forward = forward or network
+        self._augment = augment
         self._loss = loss
         self._optimizer = optimizer
         self._data = data
@@ -140,12 +148,11 @@ class GradientPhase:
 
     def _backward(self, part: Batch, share: float) -> Tensor:
         inputs = part.floats(self._options.dtype)
+        seen = Augmented(inputs) if self._augment is None else self._augment(inputs, self._draws)
         with self._autocast():
-            outputs = self._forward(inputs)
+            outputs = self._forward(seen.inputs)
         outputs, targets, weights = part.aligned(outputs.float() if self._options.autocast else outputs)
-        losses = self._loss(outputs, targets)
-        if weights is not None:
-            losses = losses * weights
+        losses = self._row_losses(outputs, targets, weights, seen)
         loss = losses.mean() if share == 1 else losses.mean() * share
         penalty = self.network.penalty()
         total = loss if penalty is None else loss + penalty * share
@@ -153,6 +160,17 @@ class GradientPhase:
         if self._scoring.score is not None:
             self._outputs.append(outputs.detach())
         return total.detach()
+
+    def _row_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, seen: Augmented) -> Tensor:
+        """Return the loss of each row; of a mixed row those of all rows in it, each with its weight, in shares."""
+        if seen.parts is None:
+            losses = self._loss(outputs, targets)
+            return losses if weights is None else losses * weights
+        total = torch.zeros((), device=outputs.device)
+        for rows, share in seen.parts:
+            weight = share if weights is None else share * weights[rows]
+            total = total + weight * self._loss(outputs, targets[rows])
+        return total
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self._options.autocast is None:

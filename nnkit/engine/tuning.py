@@ -94,3 +94,4 @@ class _Outside:
         assert draws is not None  # noqa: S101 - the phase has set them
         self.kept = torch.compiler.disable(draws.kept)  # type: ignore[no-untyped-call]
         self.normal = torch.compiler.disable(draws.normal)  # type: ignore[no-untyped-call]
+        self.uniform = torch.compiler.disable(draws.uniform)  # type: ignore[no-untyped-call]

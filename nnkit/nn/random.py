@@ -19,6 +19,9 @@ class Draws(Protocol):
     def normal(self, name: str, x: Tensor) -> Tensor:
         """Return normal draws [like x]."""
 
+    def uniform(self, name: str, x: Tensor, values: int) -> Tensor:
+        """Return draws from 0 to 1 [n, values] for the n rows of ``x``."""
+
 
 class GeneratorDraws:
     """Draws from one torch generator, one after the other."""
@@ -33,6 +36,10 @@ class GeneratorDraws:
     def normal(self, name: str, x: Tensor) -> Tensor:
         """Return normal draws [like x]."""
         return torch.empty_like(x).normal_(generator=self.generator)
+
+    def uniform(self, name: str, x: Tensor, values: int) -> Tensor:
+        """Return draws from 0 to 1 [n, values] for the n rows of ``x``."""
+        return torch.rand((len(x), values), generator=self.generator, dtype=x.dtype, device=x.device)
 
 
 class RandomModule(nn.Module):

@@ -13,9 +13,11 @@ from nnkit.metrics import MetricChoice
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
+    from nnkit.data.dataset import Dataset
     from nnkit.data.pipeline import Pipeline
     from nnkit.data.prepare import Prepared
     from nnkit.engine.native import NativeNetwork
+    from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
     from nnkit.engine.scoring import Finish
     from nnkit.models.plan import Plan
@@ -85,6 +87,10 @@ class Procedure(Piece):
         It takes torch's tensors and the native engine's arrays.
         """
         raise TypeError(f"{type(self).__name__} does not say how it finishes")
+
+    def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+        """Return the order of the training rows in each epoch of the first phase."""
+        raise TypeError(f"{type(self).__name__} does not say its order")
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the phases one after the other; each may depend on what the one before has left."""

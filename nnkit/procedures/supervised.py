@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
+from nnkit.data.augmentations import augmenter
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import Path, Problem, SpecError
 from nnkit.losses import LossChoice
@@ -182,6 +183,7 @@ class Supervised(Procedure):
             lr_factor=self._lr_factor(work),
             lr_per_step=self._lr_per_step,
             forward=compiled(network) if work.loop.compile else None,
+            augment=augmenter(work.prepared.augment, work.plan.inputs),
         )
 
     def _native_phase(self, work: Work) -> "Phase":
@@ -222,17 +224,19 @@ class Supervised(Procedure):
         return self.optimizer.schedule is not None and self.optimizer.schedule.per == "step"
 
     def _order(self, work: Work) -> "RowOrder":
+        return self.order(work.prepared.train, work.loop, work.seed)
+
+    def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+        """Return the order of the training rows in each epoch."""
         from nnkit.engine.order import RowOrder
         from nnkit.engine.ragged import Ragged
 
-        train = work.prepared.train
         chances = None
         if self.sampling == "balanced":
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
         lengths = next((rows.lengths for rows in train.inputs.values() if isinstance(rows, Ragged)), None)
-        batch = work.loop.batch_size * work.loop.accumulate
-        return RowOrder(len(train), work.seed, PHASE, chances, lengths, batch)
+        return RowOrder(len(train), seed, PHASE, chances, lengths, loop.batch_size * loop.accumulate)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch

@@ -20,6 +20,7 @@ from nnkit.engine.listener import Silence
 from nnkit.errors import InterruptError, ResourceError, RunError
 from nnkit.runs.folder import RunFolder
 from tests.commands.experiments import write
+from tests.commands.pictures import picture_spec
 
 CHANGES: dict[str, Any] = {
     "training__epochs": 40,
@@ -61,14 +62,22 @@ def same(run: Path, whole: Path) -> bool:
     )
 
 
-EPOCHS = {"torch": 40, "native": 4000}
+EPOCHS = {"torch": 40, "native": 4000, "augmented": 40}
 """So many take a second or more, so that kills come in all moments."""
+AUGMENT = [{"type": "translate", "shift": 2}, "rotate", "flip", "brightness", "noise", "mixup", "cutmix"]
 
 
-def kill_and_resume(tmp_path: Path, engine: str, kills: int, seed: int) -> None:
+def long_spec(folder: Path, kind: str) -> Path:
+    """Write a spec with an engine, or with augmentation."""
+    changes = CHANGES | {"training__epochs": EPOCHS[kind], "training__callbacks": CHANGES["training__callbacks"][1:]}
+    if kind == "augmented":
+        return picture_spec(folder, AUGMENT, **changes)
+    return write(folder, **changes, training__engine=kind)
+
+
+def kill_and_resume(tmp_path: Path, kind: str, kills: int, seed: int) -> None:
     draw = random.Random(seed)
-    changes = {"training__engine": engine, "training__epochs": EPOCHS[engine]}
-    spec = write(tmp_path, **CHANGES | changes | {"training__callbacks": CHANGES["training__callbacks"][1:]})
+    spec = long_spec(tmp_path, kind)
     began = time.monotonic()
     process, whole = started(spec, tmp_path / "whole")
     assert process.wait() == 0
@@ -92,16 +101,16 @@ def kill_and_resume(tmp_path: Path, engine: str, kills: int, seed: int) -> None:
         assert not list(run.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("engine", EPOCHS)
-def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path, engine: str) -> None:
-    kill_and_resume(tmp_path, engine, kills=2, seed=1)
+@pytest.mark.parametrize("kind", EPOCHS)
+def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path, kind: str) -> None:
+    kill_and_resume(tmp_path, kind, kills=2, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("engine", EPOCHS)
-def test_fifty_kills(tmp_path: Path, engine: str) -> None:
-    kill_and_resume(tmp_path, engine, kills=50, seed=2)
+@pytest.mark.parametrize("kind", EPOCHS)
+def test_fifty_kills(tmp_path: Path, kind: str) -> None:
+    kill_and_resume(tmp_path, kind, kills=50, seed=2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
