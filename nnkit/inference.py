@@ -33,7 +33,7 @@ def block_rows(plan: Plan) -> int:
     return 1 << (most.bit_length() - 1)
 
 
-def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
+def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     """Return the plan of the run's network; raises ``RunError`` where its pipeline is not one that it can work with."""
     procedure = experiment.training.procedure
     try:
@@ -67,7 +67,7 @@ class Predictor:
     ) -> None:
         experiment = experiment or run.experiment()
         self.pipeline = pipeline or run.pipeline()
-        plan = _plan(run, experiment, self.pipeline)
+        plan = plan_of(run, experiment, self.pipeline)
         procedure, weights = experiment.training.procedure, run.weights(plan)
         trained = procedure.trained(plan)
         finish = procedure.finish(plan, self.pipeline.task)

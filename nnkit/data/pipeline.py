@@ -157,7 +157,7 @@ class Pipeline:
             return False
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.cell_shapes()
         if any(kind == "array" and not cell_shapes[name] for name, kind in known.columns.items()):
             return False
         try:
@@ -172,10 +172,10 @@ class Pipeline:
         """Return the columns of fresh rows with no rows in them."""
         import numpy as np
 
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.cell_shapes()
         return {name: np.empty((0, *shape)) if shape else [] for name, shape in cell_shapes.items()}
 
-    def _column_shapes(self) -> dict[str, tuple[int, ...]]:
+    def cell_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each column's cells, ``()`` for single values: an array is an input by itself."""
         known = self.known
         arrays = {
@@ -214,7 +214,7 @@ class Pipeline:
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows)
         rows = 0
         found: dict[str, None] = {}
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.cell_shapes()
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
@@ -224,6 +224,11 @@ class Pipeline:
             rows += len(part)
         if rows:
             self._check_columns(found, name, need_target)
+
+    def rows(self, part: "Raw", need_target: bool) -> Chunk:
+        """Return rows that are in memory; raises ``DataError`` where the cells of a column have another shape."""
+        check_shapes(part, self.cell_shapes(), self.known.source.title)
+        return self._chunk(part, 0, need_target)
 
     def _check_columns(self, found: Collection[str], name: str, need_target: bool, doubt: str = "") -> None:
         """Raise ``DataError`` naming all columns that the model needs and no row has; nothing has none at all."""

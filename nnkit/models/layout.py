@@ -8,7 +8,7 @@ from nnkit.errors import Path, Problem, SpecError, show_path
 from nnkit.layers.base import Layer, ShapeError, Weight
 from nnkit.layers.node import Node, array_shape
 from nnkit.layers.repeat import Repeat
-from nnkit.models.plan import Plan, PlannedNode
+from nnkit.models.plan import Plan, PlannedNode, value_name
 from nnkit.shapes import Shape, show
 
 MAX_NODES = 100_000
@@ -29,7 +29,7 @@ class Scope:
 
 def lay_out(nodes: Sequence[Node], inputs: Mapping[str, Shape]) -> Plan:
     """Return the plan of a network; raises ``SpecError`` with every mistake."""
-    names = {name: "input" if name == "input" else f"input.{name}" for name in inputs}
+    names = {name: value_name(name) for name in inputs}
     layout = _Layout({names[name]: shape for name, shape in inputs.items()})
     above = next(iter(names.values())) if len(names) == 1 else None
     layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), ROOT)

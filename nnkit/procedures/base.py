@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nnkit.engine.native import NativeNetwork
     from nnkit.engine.phase import Phase
     from nnkit.engine.scoring import Finish
+    from nnkit.losses import Function
     from nnkit.models.plan import Plan
     from nnkit.nn.graph import GraphNetwork
 
@@ -57,6 +58,14 @@ class Work:
     device: str
 
 
+@dataclass(frozen=True)
+class RowLoss:
+    """A loss by its name, and what computes it: outputs [n, ...] and training targets -> [n]."""
+
+    name: str
+    function: "Function"
+
+
 class Procedure(Piece):
     """A way to train a model."""
 
@@ -85,6 +94,13 @@ class Procedure(Piece):
         It takes torch's tensors and the native engine's arrays.
         """
         raise TypeError(f"{type(self).__name__} does not say how it finishes")
+
+    def row_loss(self, plan: "Plan") -> RowLoss | None:
+        """Return the loss of a row by what ``trained(plan)`` gives for it; None where a row has none.
+
+        It has no row weights, class weights or penalties in it.
+        """
+        return None
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the phases one after the other; each may depend on what the one before has left."""
