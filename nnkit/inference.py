@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Floats: TypeAlias = NDArray[np.float64]
 
 
-def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
+def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     """Return the plan of the run's network; raises ``RunError`` where its pipeline is not one that it can work with."""
     procedure = experiment.training.procedure
     try:
@@ -56,7 +56,7 @@ class Predictor:
     ) -> None:
         experiment = experiment or run.experiment()
         self.pipeline = pipeline or run.pipeline()
-        plan = _plan(run, experiment, self.pipeline)
+        plan = plan_of(run, experiment, self.pipeline)
         procedure, weights = experiment.training.procedure, run.weights(plan)
         trained = procedure.trained(plan)
         finish = procedure.finish(plan, self.pipeline.task)

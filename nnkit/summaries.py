@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nnkit.commands.check import CheckReport
     from nnkit.commands.evaluate import EvaluationReport
     from nnkit.commands.predict import PredictSummary
+    from nnkit.commands.traced import Numbers, TraceReport
 
 
 def check_tables(report: "CheckReport") -> list[Table]:
@@ -25,7 +26,7 @@ def check_tables(report: "CheckReport") -> list[Table]:
         *((f"inputs {name}", show(shape)) for name, shape in report.inputs.items()),
         *((f"rows {split}", number(rows)) for split, rows in report.splits.items()),
         ("steps an epoch", number(report.steps_per_epoch)),
-        ("parameters", f"{number(report.parameters)}, {number(report.trainable)} of them trained"),
+        ("parameters", _parameters(report)),
         ("memory", f"about {human_bytes(report.memory)}"),
         ("engine", f"{report.engine}: {report.engine_reason}"),
     ]
@@ -33,6 +34,47 @@ def check_tables(report: "CheckReport") -> list[Table]:
         Table(("layer", "type", "inputs", "shape", "parameters"), layers, numbers=4),
         Table((report.name, ""), facts),
     ]
+
+
+def _parameters(report: "CheckReport") -> str:
+    if not report.parameters:
+        return "0: there is nothing to train; nnkit trace shows what the network computes"
+    return f"{number(report.parameters)}, {number(report.trainable)} of them trained"
+
+
+def trace_tables(report: "TraceReport") -> list[Table]:
+    """Return the values with their gradients, the weights with theirs, and what was traced."""
+    nodes = [
+        (node.name, node.type, ", ".join(node.reads), show(node.value.shape), *_traced(node.value, node.gradient))
+        for node in report.nodes
+    ]
+    weights = [
+        (f"{node.name}.{weight.name}", show(weight.value.shape), *_traced(weight.value, weight.gradient))
+        for node in report.nodes
+        for weight in node.weights
+    ]
+    target = report.row.target
+    facts = [
+        ("row", report.row.text()),
+        *([("target", ", ".join(f"{name} = {value}" for name, value in target.items()))] if target else []),
+        *([("classes", ", ".join(report.classes))] if report.classes else []),
+        ("gradient of", report.of),
+        *([("weights", _weights(report))] if weights else []),
+        ("mode", "evaluation: dropout is off, batch norm uses its averages"),
+    ]
+    return [
+        Table(("node", "type", "reads", "shape", "value", f"gradient of {report.of}"), nodes, numbers=3),
+        *([Table(("weight", "shape", "value", f"gradient of {report.of}"), weights, numbers=1)] if weights else []),
+        Table((report.name, ""), facts),
+    ]
+
+
+def _traced(value: "Numbers", gradient: "Numbers | None") -> tuple[str, str]:
+    return value.text(), "-" if gradient is None else gradient.text()
+
+
+def _weights(report: "TraceReport") -> str:
+    return "trained" if report.weights == "trained" else f"as they are before training, with seed {report.seed}"
 
 
 def evaluation_tables(report: "EvaluationReport") -> list[Table]:

@@ -56,7 +56,7 @@ def commands() -> dict[str, Any]:
 
 
 def test_every_command_and_option_is_documented() -> None:
-    assert {"train", "evaluate", "predict", "plot", "check", "list", "show", "schema"} <= set(commands())
+    assert {"train", "evaluate", "predict", "plot", "check", "trace", "list", "show", "schema"} <= set(commands())
     for name, command in commands().items():
         assert command.help, name
         for parameter in command.params:
@@ -86,6 +86,14 @@ def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "s.yaml", "--seeds", "0..3", "--seed", "3"], "--seeds names all the seeds; leave out --seed"),
         (["train", "s.yaml", "--seeds", "0-3"], "--seeds 0-3: expected whole numbers and ranges"),
         (["train", "s.yaml", "--jobs", "0"], "--jobs"),
+        (["trace", "s.yaml", "--row", "-1"], "--row"),
+        (["trace", "s.yaml", "--row", "1..3"], "--row"),
+        (["trace", "s.yaml", "--format", "pdf"], "--format"),
+        (["trace", "s.yaml", "--format", "png"], "a picture needs a file; add --out graph.png"),
+        (["trace", "s.yaml", "--format", "dot", "--json"], "add --out FILE, or leave out one"),
+        (["trace", "s.yaml", "--out", "g.pdf"], "expected a name that ends in .svg, .png, .mmd, .mermaid, .dot, .gv"),
+        (["trace", "run", "--set", "a=1"], "a run is traced as it is; leave out --set"),
+        (["trace", "run", "--seed", "1"], "a run is traced as it is; leave out --seed"),
     ],
 )
 def test_usage_errors_end_with_2(

@@ -26,6 +26,9 @@ BY_HAND = {
     "forward_relu_output": [0, 12],
 }
 
+TRACED_ONLY = {"computational_graph"}
+"""Experiments without weights: there is nothing to train."""
+
 each_experiment = pytest.mark.parametrize("spec", EXPERIMENTS, ids=lambda path: path.stem)
 
 
@@ -58,7 +61,7 @@ def test_checks(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", str(spec)]) == 0, capsys.readouterr().err
 
 
-@each_experiment
+@pytest.mark.parametrize("spec", [path for path in EXPERIMENTS if path.stem not in TRACED_ONLY], ids=lambda p: p.stem)
 def test_trains_to_a_whole_run_folder(spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = train(spec, tmp_path, capsys)
     confusion = {"confusion_matrix.csv", "confusion_matrix.png"}
@@ -79,3 +82,28 @@ def test_forward_propagation_gives_the_numbers_done_by_hand(
     assert run(["predict", str(folder)]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert [float(row["prediction"]) for row in rows] == pytest.approx(numbers, rel=1e-7)
+
+
+@pytest.mark.parametrize("name", sorted(TRACED_ONLY))
+def test_what_has_no_weights_is_traced_and_says_so(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = FOLDER / f"{name}.yaml"
+    assert run(["train", str(spec), "--out", str(tmp_path)]) == 3
+    assert f"no layer has weights; see what it computes: nnkit trace {spec}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert run(["check", str(spec)]) == 0
+    assert "0: there is nothing to train; nnkit trace shows" in capsys.readouterr().out
+
+
+def test_the_computational_graph_has_the_numbers_done_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["trace", str(FOLDER / "computational_graph.yaml")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    last = {line[0]: line[-2:] for line in lines[1:6]}
+    assert last == {
+        "input.x": ["1", "-3"],
+        "input.y": ["3", "-3"],
+        "input.z": ["-3", "4"],
+        "p": ["4", "-3"],
+        "g": ["-12", "1"],
+    }

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from nnkit.commands.fitting import sealing, stopping_on_signals
 from nnkit.commands.members import ReadyOf, label, readied, train_members, train_one
 from nnkit.commands.results import write_card, write_folds, write_seeds
+from nnkit.config.decode import locate
 from nnkit.engines import stays_native, work
-from nnkit.errors import DivergedError, InterruptError, RunError, UsageError
+from nnkit.errors import DivergedError, InterruptError, Problem, RunError, SpecError, UsageError
 from nnkit.files import read_plain, sync_all
+from nnkit.models.plan import Plan
 from nnkit.runs.folder import RESOLVED, SPEC, RunFolder
 from nnkit.runs.manifest import Manifest, new_manifest
 from nnkit.spec import Loaded, Ready, dump, load
@@ -42,6 +44,7 @@ def train(
     loaded = load(spec, [*overrides, *given])
     _check_seeds(loaded, seeds)
     first, ready_of = readied(loaded, seeds)
+    _check_trains(spec, loaded, first.plan)
     experiment = loaded.experiment
     manifest = _manifest(first, experiment.seed).model_copy(
         update={"seeds": None if seeds is None else list(seeds), "folds": experiment.data.split.folds}
@@ -92,6 +95,13 @@ def _check_seeds(loaded: Loaded, seeds: Sequence[int] | None) -> None:
             f"--seeds: the spec has data.split.folds: {folds}, and a run has either folds or seeds; train the seeds "
             "one by one with --seed, or take the folds out with --set data.split.folds=null"
         )
+
+
+def _check_trains(spec: Path, loaded: Loaded, plan: Plan) -> None:
+    """Raise ``SpecError`` for a network without weights, which can be traced and not trained."""
+    if not plan.weights():
+        message = f"there is nothing to train: no layer has weights; see what it computes: nnkit trace {spec}"
+        raise locate(loaded.document, SpecError([Problem(("model", "layers"), message)]))
 
 
 def _check_whole(run: RunFolder, loaded: Loaded) -> None:

@@ -172,7 +172,7 @@ class Pipeline:
             return False
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.cell_shapes()
         axes = {"array": range(1, 9), "image": range(3, 4)}
         if any(kind in axes and len(cell_shapes[name]) not in axes[kind] for name, kind in known.columns.items()):
             return False
@@ -188,11 +188,11 @@ class Pipeline:
         """Return the columns of fresh rows with no rows in them."""
         import numpy as np
 
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.cell_shapes()
         pixels = {name: np.uint8 if kind == "image" else np.float32 for name, kind in self.known.columns.items()}
         return {name: np.empty((0, *shape), pixels[name]) if shape else [] for name, shape in cell_shapes.items()}
 
-    def _column_shapes(self) -> dict[str, tuple[int, ...]]:
+    def cell_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each column's cells, ``()`` for single values: what has axes is an input by itself."""
         known = self.known
         arrays = {
@@ -231,7 +231,7 @@ class Pipeline:
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows, need_target)
         rows = 0
         found: dict[str, None] = {}
-        cell_shapes, known_kinds = self._column_shapes(), self.known.columns
+        cell_shapes, known_kinds = self.cell_shapes(), self.known.columns
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
@@ -241,6 +241,11 @@ class Pipeline:
             rows += len(part)
         if rows:
             self._check_columns(found, name, need_target)
+
+    def rows(self, part: "Raw", need_target: bool) -> Chunk:
+        """Return rows that are in memory; raises ``DataError`` where the cells of a column have another shape."""
+        check_shapes(part, self.cell_shapes(), self.known.columns, self.known.source.title)
+        return self._chunk(part, 0, need_target)
 
     def _check_columns(self, found: Collection[str], name: str, need_target: bool, doubt: str = "") -> None:
         """Raise ``DataError`` naming all columns that the model needs and no row has; nothing has none at all."""

@@ -9,7 +9,7 @@ from nnkit.errors import Path, Problem, SpecError, show_path
 from nnkit.layers.base import Layer, ShapeError, Weight
 from nnkit.layers.node import Node, array_shape
 from nnkit.layers.repeat import Repeat
-from nnkit.models.plan import Plan, PlannedNode
+from nnkit.models.plan import Plan, PlannedNode, value_name
 from nnkit.shapes import Shape, show
 
 MAX_NODES = 100_000
@@ -35,7 +35,7 @@ def lay_out(
 
     ``vocabularies`` says how many tokens there are in each input of tokens.
     """
-    names = {name: "input" if name == "input" else f"input.{name}" for name in inputs}
+    names = {name: value_name(name) for name in inputs}
     layout = _Layout(
         {names[name]: shape for name, shape in inputs.items()},
         {names[name]: count for name, count in vocabularies.items()},

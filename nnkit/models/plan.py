@@ -27,6 +27,11 @@ COPIES = 4
 """Arrays of each weight in training: itself, its gradient, and two of Adam's."""
 
 
+def value_name(name: str) -> str:
+    """Return what layers call an input of the data: `input` where it is the only one without a name of its own."""
+    return name if name == "input" else f"input.{name}"
+
+
 @dataclass(frozen=True)
 class PlannedNode:
     """A layer at its place: its full name, what it reads, the shapes of that and of its output, its weights."""
@@ -110,8 +115,8 @@ class Plan:
         """Return the torch network; its weights are allocated and not yet drawn."""
         from nnkit.nn.graph import GraphNetwork, Step
 
-        names = [name if name == "input" else f"input.{name}" for name in self.inputs]
-        numbers = {name: number for number, name in enumerate((*names, *(node.name for node in self.nodes)))}
+        names = (*map(value_name, self.inputs), *(node.name for node in self.nodes))
+        numbers = {name: number for number, name in enumerate(names)}
         steps = [
             Step(
                 name=node.name,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
     from nnkit.engine.scoring import Finish
+    from nnkit.losses import Function
     from nnkit.models.plan import Plan
     from nnkit.nn.graph import GraphNetwork
 
@@ -59,6 +60,14 @@ class Work:
     device: str
 
 
+@dataclass(frozen=True)
+class RowLoss:
+    """A loss by its name, and what computes it: outputs [n, ...] and training targets -> [n]."""
+
+    name: str
+    function: "Function"
+
+
 class Procedure(Piece):
     """A way to train a model."""
 
@@ -91,6 +100,13 @@ class Procedure(Piece):
     def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
         """Return the order of the training rows in each epoch of the first phase."""
         raise TypeError(f"{type(self).__name__} does not say its order")
+
+    def row_loss(self, plan: "Plan") -> RowLoss | None:
+        """Return the loss of a row by what ``trained(plan)`` gives for it; None where a row has none.
+
+        It has no row weights, class weights or penalties in it.
+        """
+        return None
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the phases one after the other; each may depend on what the one before has left."""

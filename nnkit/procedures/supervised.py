@@ -13,7 +13,7 @@ from nnkit.metrics import compute_all
 from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
-from nnkit.procedures.base import PROCEDURES, Loop, Procedure, Work
+from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
 from nnkit.shapes import Shape, show
 from nnkit.tasks import Task
 
@@ -150,6 +150,10 @@ class Supervised(Procedure):
             return values[:, 0] if task == "binary" else values
 
         return finished
+
+    def row_loss(self, plan: Plan) -> RowLoss:
+        """Return the loss, which takes what is before an activation that it absorbs."""
+        return RowLoss(self.loss.type_name, self.loss.build(self._fuses(plan)))
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the one phase of supervised training."""
@@ -330,12 +334,10 @@ def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:
 
 
 def _frozen_problem(plan: Plan) -> Problem | None:
-    if any(row.trainable for row in plan.rows()):
+    if not plan.weights() or any(row.trainable for row in plan.rows()):
         return None
-    reason = "every layer is frozen" if plan.weights() else "no layer has weights"
-    return Problem(
-        ("model", "layers"), f"there is nothing to train: {reason}; add a dense layer, or set trainable: true"
-    )
+    message = "there is nothing to train: every layer is frozen; add a dense layer, or set trainable: true"
+    return Problem(("model", "layers"), message)
 
 
 def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":
