@@ -7,8 +7,9 @@ from typing import Any
 
 from nnkit.engines import Engine
 from nnkit.models.plan import Row
+from nnkit.runs.pretrained import load_whole
 from nnkit.shapes import Shape
-from nnkit.spec import Ready, load, ready
+from nnkit.spec import Ready, ready
 from nnkit.tasks import Task
 
 
@@ -39,7 +40,7 @@ class CheckReport:
 
 def check(spec: Path, *, overrides: Sequence[str] = ()) -> CheckReport:
     """Check a spec, its data and its shapes; raises ``SpecError`` with every mistake, or ``DataError``."""
-    return report(ready(load(spec, overrides)))
+    return report(ready(load_whole(spec, overrides, fetch=False)))
 
 
 def report(ready: Ready) -> CheckReport:

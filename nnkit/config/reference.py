@@ -208,7 +208,7 @@ def _beside(families: Families, definitions: Mapping[str, Json]) -> Json:
         made[owner] = {**_choice(families[family], owner), "description": schema.get("description", "")}
         for name in families[family].entries:
             piece = definitions[f"{family}.{name}"]
-            made[f"{owner}.{name}"] = {**piece, "properties": {**piece["properties"], **schema[BESIDE]}}
+            made[f"{owner}.{name}"] = {**piece, "properties": {**schema[BESIDE], **piece["properties"]}}
     return made
 
 

@@ -157,7 +157,7 @@ class Pipeline:
             return False
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.column_shapes()
         if any(kind == "array" and not cell_shapes[name] for name, kind in known.columns.items()):
             return False
         try:
@@ -168,14 +168,27 @@ class Pipeline:
         except (DataError, SpecError, LookupError, TypeError, ValueError):
             return False
 
+    def only(self, inputs: Collection[str]) -> Known:
+        """Return what is known of some of the inputs, and of the columns that they are made from."""
+        from nnkit.frames.table import Raw
+
+        known = self.known
+        features = {name: columns for name, columns in known.features.items() if name in inputs}
+        frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
+        frame = self.transformed(frame, Notes(known.on_unseen))
+        used = {frame[column].source for columns in features.values() for column in columns}
+        columns = {name: kind for name, kind in known.columns.items() if name in used}
+        shapes = {name: shape for name, shape in known.shapes.items() if name in features}
+        return known.model_copy(update={"features": features, "columns": columns, "shapes": shapes})
+
     def _no_rows(self) -> dict[str, Any]:
         """Return the columns of fresh rows with no rows in them."""
         import numpy as np
 
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.column_shapes()
         return {name: np.empty((0, *shape)) if shape else [] for name, shape in cell_shapes.items()}
 
-    def _column_shapes(self) -> dict[str, tuple[int, ...]]:
+    def column_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each column's cells, ``()`` for single values: an array is an input by itself."""
         known = self.known
         arrays = {
@@ -214,7 +227,7 @@ class Pipeline:
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows)
         rows = 0
         found: dict[str, None] = {}
-        cell_shapes = self._column_shapes()
+        cell_shapes = self.column_shapes()
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:

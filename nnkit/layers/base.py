@@ -1,5 +1,6 @@
 """What every layer says of itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
@@ -56,6 +57,10 @@ class Layer(Piece):
     """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on."""
     unit_axis: ClassVar[int] = -1
     """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
+    frozen: ClassVar[bool] = False
+    """Whether the layer is frozen where the spec does not say ``trainable``."""
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Options of the node that the layer reads too, by the option of its own that must stand beside them."""
     example: ClassVar[Example] = Example({})
 
     def out_shape(self, *inputs: Shape) -> Shape:
