@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nnkit.commands.check import CheckReport
     from nnkit.commands.evaluate import EvaluationReport
     from nnkit.commands.predict import PredictSummary
+    from nnkit.procedures.base import Stage
 
 
 def check_tables(report: "CheckReport") -> list[Table]:
@@ -26,6 +27,7 @@ def check_tables(report: "CheckReport") -> list[Table]:
         *((f"rows {split}", number(rows)) for split, rows in report.splits.items()),
         ("steps an epoch", number(report.steps_per_epoch)),
         ("parameters", f"{number(report.parameters)}, {number(report.trainable)} of them trained"),
+        *((f"phase {phase.name}", _phase(phase)) for phase in report.phases),
         ("memory", f"about {human_bytes(report.memory)}"),
         ("engine", f"{report.engine}: {report.engine_reason}"),
     ]
@@ -33,6 +35,10 @@ def check_tables(report: "CheckReport") -> list[Table]:
         Table(("layer", "type", "inputs", "shape", "parameters"), layers, numbers=4),
         Table((report.name, ""), facts),
     ]
+
+
+def _phase(phase: "Stage") -> str:
+    return f"{number(phase.epochs)} epoch{'s' if phase.epochs > 1 else ''}, {number(phase.trained)} trained"
 
 
 def evaluation_tables(report: "EvaluationReport") -> list[Table]:

@@ -46,6 +46,15 @@ class Loop(Options):
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A phase as ``nnkit check`` tells it: its name, its epochs, and how many numbers it trains."""
+
+    name: str
+    epochs: int
+    trained: int
+
+
+@dataclass(frozen=True)
 class Work:
     """All that a procedure's phases are made from."""
 
@@ -85,6 +94,10 @@ class Procedure(Piece):
         It takes torch's tensors and the native engine's arrays.
         """
         raise TypeError(f"{type(self).__name__} does not say how it finishes")
+
+    def stages(self, plan: "Plan", loop: Loop) -> list[Stage]:
+        """Return the phases where there are several; nothing where all epochs are alike."""
+        return []
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the phases one after the other; each may depend on what the one before has left."""
