@@ -32,7 +32,7 @@ def inherited_kinds(data: Data, known: Known, raw: "Raw", kinds: "Mapping[str, K
             f"{data.source.title}: lacks the columns {', '.join(lacking)}, which the pretrained layers take; it has: "
             f"{', '.join(raw.cells):.500}"
         )
-    shapes = Pipeline(known).column_shapes()
+    shapes = Pipeline(known).cell_shapes
     for name, kind in known.columns.items():
         if (kind in CELLS or kinds[name] in CELLS) and (kind, shapes[name]) != (kinds[name], shape_of(raw.cells[name])):
             found, wanted = _words(kinds[name], shape_of(raw.cells[name])), _words(kind, shapes[name])

@@ -124,6 +124,11 @@ class Pipeline:
         return {name: tuple(shape) for name, shape in self.known.shapes.items()}
 
     @property
+    def cell_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each cell of the columns that fresh rows must have, ``()`` for single values."""
+        return self._column_shapes()
+
+    @property
     def feature_names(self) -> dict[str, list[str]]:
         """The columns of each input."""
         return {name: list(columns) for name, columns in self.known.features.items()}
@@ -157,7 +162,7 @@ class Pipeline:
             return False
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
-        cell_shapes = self.column_shapes()
+        cell_shapes = self._column_shapes()
         if any(kind == "array" and not cell_shapes[name] for name, kind in known.columns.items()):
             return False
         try:
@@ -185,10 +190,10 @@ class Pipeline:
         """Return the columns of fresh rows with no rows in them."""
         import numpy as np
 
-        cell_shapes = self.column_shapes()
+        cell_shapes = self._column_shapes()
         return {name: np.empty((0, *shape)) if shape else [] for name, shape in cell_shapes.items()}
 
-    def column_shapes(self) -> dict[str, tuple[int, ...]]:
+    def _column_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each column's cells, ``()`` for single values: an array is an input by itself."""
         known = self.known
         arrays = {
@@ -227,7 +232,7 @@ class Pipeline:
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows)
         rows = 0
         found: dict[str, None] = {}
-        cell_shapes = self.column_shapes()
+        cell_shapes = self._column_shapes()
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
