@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nnkit.commands.evaluate import EvaluationReport
     from nnkit.commands.predict import PredictSummary
     from nnkit.commands.traced import Numbers, TraceReport
+    from nnkit.procedures.base import Stage
 
 
 def check_tables(report: "CheckReport") -> list[Table]:
@@ -27,6 +28,7 @@ def check_tables(report: "CheckReport") -> list[Table]:
         *((f"rows {split}", number(rows)) for split, rows in report.splits.items()),
         ("steps an epoch", number(report.steps_per_epoch)),
         ("parameters", _parameters(report)),
+        *((f"phase {phase.name}", _phase(phase)) for phase in report.phases),
         ("memory", f"about {human_bytes(report.memory)}"),
         ("engine", f"{report.engine}: {report.engine_reason}"),
     ]
@@ -75,6 +77,10 @@ def _traced(value: "Numbers", gradient: "Numbers | None") -> tuple[str, str]:
 
 def _weights(report: "TraceReport") -> str:
     return "trained" if report.weights == "trained" else f"as they are before training, with seed {report.seed}"
+
+
+def _phase(phase: "Stage") -> str:
+    return f"{number(phase.epochs)} epoch{'s' if phase.epochs > 1 else ''}, {number(phase.trained)} trained"
 
 
 def evaluation_tables(report: "EvaluationReport") -> list[Table]:

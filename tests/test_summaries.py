@@ -20,6 +20,7 @@ CHECK: dict[str, Any] = {
     "layers": [SimpleNamespace(name="dense_1", type="dense", inputs=("input",), shape=(6,), parameters=72)],
     "parameters": 1072,
     "trainable": 1000,
+    "phases": [],
     "steps_per_epoch": 700,
     "memory": 3 * 2**20,
     "engine": "native",
@@ -42,6 +43,13 @@ def test_the_tables_of_check() -> None:
         "memory          about 3.0 MiB",
         "engine          native: it is the faster one",
     ]
+
+
+def test_check_tells_the_phases_where_there_are_several() -> None:
+    phases = [SimpleNamespace(name="head", epochs=5, trained=7), SimpleNamespace(name="rest", epochs=1, trained=1000)]
+    _, facts = map(plain, check_tables(SimpleNamespace(**CHECK | {"phases": phases})))  # type: ignore[arg-type]
+    lines = facts.splitlines()
+    assert lines[8:10] == ["phase head      5 epochs, 7 trained", "phase rest      1 epoch, 1,000 trained"]
 
 
 def evaluation(**changes: Any) -> Any:

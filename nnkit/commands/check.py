@@ -7,8 +7,10 @@ from typing import Any
 
 from nnkit.engines import Engine
 from nnkit.models.plan import Row
+from nnkit.procedures.base import Stage
+from nnkit.runs.pretrained import load_whole
 from nnkit.shapes import Shape
-from nnkit.spec import Ready, load, ready
+from nnkit.spec import Ready, ready
 from nnkit.tasks import Task
 
 
@@ -26,6 +28,8 @@ class CheckReport:
     layers: Sequence[Row]
     parameters: int
     trainable: int
+    phases: Sequence[Stage]
+    """The phases of the training where there are several."""
     steps_per_epoch: int
     memory: int
     engine: Engine
@@ -39,7 +43,7 @@ class CheckReport:
 
 def check(spec: Path, *, overrides: Sequence[str] = ()) -> CheckReport:
     """Check a spec, its data and its shapes; raises ``SpecError`` with every mistake, or ``DataError``."""
-    return report(ready(load(spec, overrides)))
+    return report(ready(load_whole(spec, overrides, fetch=False)))
 
 
 def report(ready: Ready) -> CheckReport:
@@ -58,6 +62,7 @@ def report(ready: Ready) -> CheckReport:
         layers=plan.rows(),
         parameters=sum(weight.size for weight in weights),
         trainable=sum(row.trainable for row in plan.rows()),
+        phases=training.procedure.stages(plan, training),
         steps_per_epoch=-(-len(prepared.train) // (training.batch_size * training.accumulate)),
         memory=plan.memory(training.batch_size),
         engine=ready.engine.engine,

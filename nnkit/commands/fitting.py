@@ -90,7 +90,7 @@ def build_network(ready: Ready, manifest: Manifest) -> "GraphNetwork | NativeNet
     """Return the network that is trained, on its device, with the weights that follow from the seed."""
     training = ready.experiment.training
     plan = training.procedure.trained(ready.plan)
-    weights = ready.plan.initial_weights(ready.experiment.seed)
+    weights = ready.initial_weights()
     if manifest.engine == "native":
         from nnkit.engine.native import NativeNetwork
         from nnkit.models.native import native_ops

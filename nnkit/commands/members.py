@@ -66,6 +66,8 @@ def train_member(run: RunFolder, ready_of: ReadyOf, name: str, listener: "Listen
     with synced_together():
         member.write(SPEC, run.read(SPEC))
         member.write(RESOLVED, _resolved(run, ready.experiment.seed))
+        if ready.start is not None:
+            member.write_start(ready.start)
     manifest = run.manifest.model_copy(update={"folds": None, "seeds": None, "seed": ready.experiment.seed})
     with sealing(member, manifest):
         train_one(member, manifest, ready, listener, stop, pictures=False)

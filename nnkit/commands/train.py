@@ -15,7 +15,8 @@ from nnkit.files import read_plain, sync_all
 from nnkit.models.plan import Plan
 from nnkit.runs.folder import RESOLVED, SPEC, RunFolder
 from nnkit.runs.manifest import Manifest, new_manifest
-from nnkit.spec import Loaded, Ready, dump, load
+from nnkit.runs.pretrained import load_whole
+from nnkit.spec import Loaded, Ready, dump
 
 if TYPE_CHECKING:
     from nnkit.engine.listener import Listener
@@ -41,7 +42,7 @@ def train(
     """
     flags = {"training.device": device, "seed": seed}
     given = [f"{path}={value}" for path, value in flags.items() if value is not None]
-    loaded = load(spec, [*overrides, *given])
+    loaded = load_whole(spec, [*overrides, *given])
     _check_seeds(loaded, seeds)
     first, ready_of = readied(loaded, seeds)
     _check_trains(spec, loaded, first.plan)
@@ -52,6 +53,8 @@ def train(
     run = RunFolder.create(out, experiment.name)
     run.write(SPEC, read_plain(spec))
     run.write(RESOLVED, dump(experiment))
+    if first.start is not None:
+        run.write_start(first.start)
     run.seal(manifest, "running")
     _finish(run, manifest, first, ready_of, jobs, listener)
     return run.path
@@ -131,7 +134,8 @@ def _manifest(ready: Ready, seed: int) -> Manifest:
         device = str(pick(training.device, training.precision))
         threads = threads_for(work(ready.plan, training))
     manifest = new_manifest(experiment.name, sys.argv, seed, threads, device)
-    return manifest.model_copy(update={"data": ready.prepared.hashes, "engine": engine})
+    pretrained = dict(ready.start.origin) if ready.start else {}
+    return manifest.model_copy(update={"data": ready.prepared.hashes, "engine": engine, "pretrained": pretrained})
 
 
 def _resumed(run: RunFolder, device: str | None, ready: Ready, listener: "Listener") -> Manifest:

@@ -210,7 +210,9 @@ def _beside(families: Families, definitions: Mapping[str, Json]) -> Json:
         made[owner] = {**_choice(families[family], owner), "description": schema.get("description", "")}
         for name in families[family].entries:
             piece = definitions[f"{family}.{name}"]
-            made[f"{owner}.{name}"] = {**piece, "properties": {**piece["properties"], **schema[BESIDE]}}
+            own = piece["properties"]
+            beside = {option: of for option, of in schema[BESIDE].items() if option not in own}
+            made[f"{owner}.{name}"] = {**piece, "properties": {**own, **beside}}
     return made
 
 

@@ -184,6 +184,19 @@ class Pipeline:
         except (DataError, SpecError, LookupError, TypeError, ValueError):
             return False
 
+    def only(self, inputs: Collection[str]) -> Known:
+        """Return what is known of some of the inputs, and of the columns that they are made from."""
+        from nnkit.frames.table import Raw
+
+        known = self.known
+        features = {name: columns for name, columns in known.features.items() if name in inputs}
+        frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
+        frame = self.transformed(frame, Notes(known.on_unseen))
+        used = {frame[column].source for columns in features.values() for column in columns}
+        columns = {name: kind for name, kind in known.columns.items() if name in used}
+        shapes = {name: shape for name, shape in known.shapes.items() if name in features}
+        return known.model_copy(update={"features": features, "columns": columns, "shapes": shapes})
+
     def _no_rows(self) -> dict[str, Any]:
         """Return the columns of fresh rows with no rows in them."""
         import numpy as np

@@ -17,6 +17,7 @@ from nnkit.data.dataset import (
     shape_of,
     shapes,
 )
+from nnkit.data.inherit import inherited_kinds
 from nnkit.data.pipeline import Fitted, Known, Pipeline, unusable
 from nnkit.data.sources import Source
 from nnkit.data.spec import Data
@@ -64,32 +65,39 @@ class Table:
     title: str
 
 
-def prepare(data: Data, task_of: Callable[[int], Task], seed: int) -> Prepared:
+def prepare(data: Data, task_of: Callable[[int], Task], seed: int, inherited: Known | None = None) -> Prepared:
     """Read, divide and transform the rows; ``task_of`` says what so many targets mean.
 
+    ``inherited`` is what an earlier run knows of its inputs; its fitted transforms are then used, and none is fitted.
     Raises ``SpecError`` for what the spec says of columns that are not there, ``DataError`` for the data itself.
     """
-    return Preparation(data, task_of).once(seed)
+    return Preparation(data, task_of, inherited).once(seed)
 
 
-def prepare_folds(data: Data, task_of: Callable[[int], Task], seed: int) -> Iterator[Prepared]:
+def prepare_folds(
+    data: Data, task_of: Callable[[int], Task], seed: int, inherited: Known | None = None
+) -> Iterator[Prepared]:
     """Yield the rows once for each fold of ``data.split.folds``, each with a pipeline of its own."""
-    return Preparation(data, task_of).folds(seed)
+    return Preparation(data, task_of, inherited).folds(seed)
 
 
 class Preparation:
     """The rows of the main source, read and typed once, to be divided by any seed; raises as ``prepare`` does."""
 
-    def __init__(self, data: Data, task_of: Callable[[int], Task]) -> None:
+    def __init__(self, data: Data, task_of: Callable[[int], Task], inherited: Known | None = None) -> None:
         self.data = data
+        self.inherited = inherited
         self.task = task_of(len(data.targets))
         raw = read(data.source)
         _check_columns(data, raw)
         raw, self.numbers = rows_where(raw, data.where, data.source.title)
         self.kinds = infer_kinds(data, raw, self.task)
+        if inherited is not None:
+            self.kinds = inherited_kinds(data, inherited, raw, self.kinds)
         self.shapes = {name: shape_of(raw.cells[name]) for name in self.kinds}
         self.main = self.table(data.source, raw)
-        _check_text(data, self.main.frame)
+        if inherited is None:
+            _check_text(data, self.main.frame)
         with _about(self.main.title):
             gaps = missing([self.main.frame[name] for name in data.targets])
         _refuse(self.main, gaps)
@@ -162,7 +170,7 @@ class Preparation:
         with _about(self.main.title):
             state = learn(targets, self.task, data.positive, data.target_transform, parts["train"])
         fitted, trained = self._fit({name: self.main.frame[name].take(parts["train"]) for name in features})
-        chosen = choose_features(trained, data.inputs)
+        chosen = self.inherited.features if self.inherited else choose_features(trained, data.inputs)
         _check_numbers(trained, chosen)
         known = self._known(fitted, trained, chosen, state)
         pipeline = Pipeline(known)
@@ -186,13 +194,21 @@ class Preparation:
 
     def _features(self) -> list[str]:
         data = self.data
+        if self.inherited is not None:
+            return list(self.inherited.columns)
         others = {*data.targets, *data.drop, *data.split.uses, data.weight}
         return [name for name in self.main.frame if name not in others]
 
     def _fit(self, frame: "Frame") -> "tuple[list[Fitted], Frame]":
-        """Fit each transform on what those before it give; returns them and what the last gives."""
-        fitted = []
+        """Fit each transform on what those before it give; returns them and what the last gives.
+
+        Inherited ones are fitted already.
+        """
         notes = Notes(on_unseen="ignore")
+        if self.inherited is not None:
+            with _about(self.main.title):
+                return self.inherited.transforms, Pipeline(self.inherited).transformed(frame, notes)
+        fitted = []
         for index, transform in enumerate(self.data.transforms):
             with _about(f"{self.main.title}: {transform.type_name}"):
                 states = transform.fit(frame, ("data", "transforms", index))

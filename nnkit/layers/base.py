@@ -62,6 +62,10 @@ class Layer(Piece):
     kernels: ClassVar[Kernels] = {}
     """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on; the last bounds the length over all axes
     but those that count units."""
+    frozen: ClassVar[bool] = False
+    """Whether the layer is frozen where the spec does not say ``trainable``."""
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Options of the node that the layer reads too, by the option of its own that must stand beside them."""
     example: ClassVar[Example] = Example({})
 
     def out_shape(self, *inputs: Shape) -> Shape:

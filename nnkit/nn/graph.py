@@ -1,7 +1,7 @@
 """The graph network: modules in the order of a spec, each reading values that were computed before it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -51,9 +51,37 @@ class GraphNetwork(nn.Module):
         self._program = self._make_program()
         self._chain = len(inputs) == 1 and all(step.reads == (number,) for number, step in enumerate(steps))
         self._modules_in_order = [step.module for step in steps]
-        self._penalized = [step for step in steps if step.trainable and (step.l1 or step.l2)]
-        self._bounded = [step for step in steps if step.trainable and step.max_norm]
+        self._parts: list[nn.Module] = []
+        self._still: list[nn.Module] = []
+        self._sort_out()
         self.train()
+
+    def _sort_out(self) -> None:
+        """Remember which steps are frozen, and which regularization acts on."""
+        self._frozen = [step.module for step in self.steps if not step.trainable]
+        self._penalized = [step for step in self.steps if step.trainable and (step.l1 or step.l2)]
+        self._bounded = [step for step in self.steps if step.trainable and step.max_norm]
+
+    def set_trainable(self, names: Collection[str], but: Collection[str] = ()) -> None:
+        """Train the steps of these names and the parts of steps (``step/part.of.module``), and freeze all else.
+
+        What ``but`` names stays frozen though it is a part of what is trained.
+        """
+        self.steps = tuple(replace(step, trainable=step.name in names) for step in self.steps)
+        self._parts = [self._part(name) for name in names if name not in self._modules]
+        self._still = [self._part(name) for name in but]
+        self._sort_out()
+        for step in self.steps:
+            step.module.requires_grad_(step.trainable)
+        for module, trained in (*((part, True) for part in self._parts), *((part, False) for part in self._still)):
+            module.requires_grad_(trained)
+        self.train(self.training)
+
+    def _part(self, name: str) -> nn.Module:
+        step, _, part = name.rpartition("/")
+        module = self._modules[name] if name in self._modules else self._modules[step]
+        assert module is not None  # noqa: S101 - every step has a module
+        return module if name in self._modules else module.get_submodule(part)
 
     def _make_program(self) -> list[tuple[nn.Module, tuple[int, ...], tuple[int, ...]]]:
         """Return for each step its module, the values it reads and those that nobody reads afterwards."""
@@ -89,9 +117,12 @@ class GraphNetwork(nn.Module):
     def train(self, mode: bool = True) -> "GraphNetwork":
         """Switch to training or evaluation; frozen steps stay in evaluation."""
         super().train(mode)
-        for step in self.steps:
-            if not step.trainable:
-                step.module.train(False)
+        for module in self._frozen:
+            module.train(False)
+        for module in self._parts:
+            module.train(mode)
+        for module in self._still:
+            module.train(False)
         return self
 
     def set_draws(self, draws: Draws) -> None:

@@ -49,6 +49,15 @@ class Loop(Options):
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A phase as ``nnkit check`` tells it: its name, its epochs, and how many numbers it trains."""
+
+    name: str
+    epochs: int
+    trained: int
+
+
+@dataclass(frozen=True)
 class Work:
     """All that a procedure's phases are made from."""
 
@@ -107,6 +116,10 @@ class Procedure(Piece):
         It has no row weights, class weights or penalties in it.
         """
         return None
+
+    def stages(self, plan: "Plan", loop: Loop) -> list[Stage]:
+        """Return the phases where there are several; nothing where all epochs are alike."""
+        return []
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the phases one after the other; each may depend on what the one before has left."""

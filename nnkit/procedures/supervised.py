@@ -1,7 +1,7 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from nnkit.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from nnkit.activations import Activation
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 LOSS: Path = ("training", "procedure", "loss")
 PHASE = "supervised"
 DTYPES = {"bfloat16": "bfloat16", "float16": "float16"}
+
+Rates: TypeAlias = Callable[[str], float]
+"""The share of the optimizer's learning rate that a weight has, by its name."""
+
+
+def one(name: str) -> float:
+    """Return 1: the whole learning rate for every weight."""
+    return 1.0
 
 
 @PROCEDURES.register("supervised")
@@ -161,7 +170,8 @@ class Supervised(Procedure):
 
         yield self._native_phase(work) if isinstance(work.network, NativeNetwork) else self._torch_phase(work)
 
-    def _torch_phase(self, work: Work) -> "Phase":
+    def _torch_phase(self, work: Work, name: str = PHASE, epochs: int | None = None, rates: Rates = one) -> "Phase":
+        """Return a phase that trains all that is not frozen, each weight at its share of the learning rate."""
         import torch
 
         from nnkit.engine.batches import RowBatches
@@ -170,21 +180,26 @@ class Supervised(Procedure):
         from nnkit.engine.tuning import compiled
 
         network, validation = cast("GraphNetwork", work.network), work.prepared.validation
-        draws = draws_on(torch.device(work.device), work.seed, PHASE)
+        epochs = work.loop.epochs if epochs is None else epochs
+        draws = draws_on(torch.device(work.device), work.seed, name)
         network.set_draws(draws)
         size = work.loop.batch_size * work.loop.accumulate
         return GradientPhase(
-            name=PHASE,
-            epochs=work.loop.epochs,
+            name=name,
+            epochs=epochs,
             network=network,
             loss=self.loss.build(self._fuses(work.plan)),
-            optimizer=self.optimizer.build([p for p in network.parameters() if p.requires_grad]),
-            data=RowBatches(self._to_batch(work.prepared.train, work), size, self._order(work)),
+            optimizer=self.optimizer.build(self._groups(network, rates)),
+            data=RowBatches(
+                self._to_batch(work.prepared.train, work),
+                size,
+                self._order(work.prepared.train, work.loop, work.seed, name),
+            ),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
             options=step_options(work),
             draws=draws,
-            lr_factor=self._lr_factor(work),
+            lr_factor=self._lr_factor(epochs),
             lr_per_step=self._lr_per_step,
             forward=compiled(network) if work.loop.compile else None,
             augment=augmenter(work.prepared.augment, work.plan.inputs),
@@ -211,27 +226,37 @@ class Supervised(Procedure):
             base_lr=self.optimizer.lr,
             rows=self._to_rows(work.prepared.train, work),
             validation=self._to_rows(validation, work) if validation else None,
-            order=self._order(work),
+            order=self.order(work.prepared.train, work.loop, work.seed),
             draws=RowDraws(work.seed, PHASE),
             scoring=self._scoring(work),
             options=options,
-            lr_factor=self._lr_factor(work),
+            lr_factor=self._lr_factor(loop.epochs),
             lr_per_step=self._lr_per_step,
         )
 
-    def _lr_factor(self, work: Work) -> Callable[[float], float]:
-        schedule, epochs = self.optimizer.schedule, work.loop.epochs
+    def _groups(self, network: "GraphNetwork", rates: Rates) -> "list[dict[str, Any]] | list[torch.nn.Parameter]":
+        """Return the weights that are trained, in a group for each learning rate where there are several."""
+        groups: dict[float, list[torch.nn.Parameter]] = {1.0: []}
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault(rates(name), []).append(parameter)
+        if len(groups) == 1:
+            return groups[1.0]
+        return [{"params": weights, "lr": self.optimizer.lr * rate} for rate, weights in groups.items() if weights]
+
+    def _lr_factor(self, epochs: int) -> Callable[[float], float]:
+        schedule = self.optimizer.schedule
         return lambda epoch: schedule.factor(epoch, epochs) if schedule else 1.0
 
     @property
     def _lr_per_step(self) -> bool:
         return self.optimizer.schedule is not None and self.optimizer.schedule.per == "step"
 
-    def _order(self, work: Work) -> "RowOrder":
-        return self.order(work.prepared.train, work.loop, work.seed)
-
     def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
-        """Return the order of the training rows in each epoch."""
+        """Return the order of the training rows in each epoch of the first phase."""
+        return self._order(train, loop, seed, PHASE)
+
+    def _order(self, train: "Dataset", loop: Loop, seed: int, phase: str) -> "RowOrder":
         from nnkit.engine.order import RowOrder
         from nnkit.engine.ragged import Ragged
 
@@ -240,7 +265,7 @@ class Supervised(Procedure):
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
         lengths = next((rows.lengths for rows in train.inputs.values() if isinstance(rows, Ragged)), None)
-        return RowOrder(len(train), seed, PHASE, chances, lengths, loop.batch_size * loop.accumulate)
+        return RowOrder(len(train), seed, phase, chances, lengths, loop.batch_size * loop.accumulate)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch

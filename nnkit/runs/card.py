@@ -106,6 +106,7 @@ def _made(manifest: Manifest) -> str:
         "seed": str(manifest.seed) if manifest.seeds is None else ", ".join(map(str, manifest.seeds)),
         "device": f"{manifest.device}, {manifest.threads} thread{'s' if manifest.threads > 1 else ''}",
         "engine": manifest.engine,
+        **{f"`{name}` began as": origin for name, origin in manifest.pretrained.items()},
         "started": manifest.created,
         "nnkit": manifest.nnkit,
         "Python": manifest.python,
