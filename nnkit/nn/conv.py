@@ -1,5 +1,7 @@
 """Convolutions over [n, *axes, channels] with one to three axes; kernels are kept in Keras' layout."""
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from nnkit.nn.basic import Function, empty
@@ -14,8 +16,9 @@ def torch_kernel(kernel: Tensor) -> Tensor:
     """Return Keras' [*size, a, b] as torch's [b, a, *size], in the memory format of the quick convolutions."""
     kernel = kernel.unsqueeze(0) if kernel.dim() == 3 else kernel
     last = kernel.dim() - 1
-    # Once here, or torch would do it in the forward pass and again in the backward pass.
-    return kernel.permute(last, last - 1, *range(last - 1)).contiguous(memory_format=FORMATS[kernel.dim()])
+    # A copy, or torch would make one in the forward pass and another in the backward pass; and clone, since contiguous
+    # leaves the strides of axes of 1 as they are, at which torch's gradient of a single filter fails.
+    return kernel.permute(last, last - 1, *range(last - 1)).clone(memory_format=FORMATS[kernel.dim()])
 
 
 def depthwise_kernel(kernel: Tensor) -> Tensor:
@@ -23,12 +26,30 @@ def depthwise_kernel(kernel: Tensor) -> Tensor:
     return torch_kernel(kernel.flatten(-2).unsqueeze(-2))
 
 
+def without_lone_strides(x: Tensor, window: Window) -> tuple[Tensor, Window]:
+    """Return input and window with no stride along axes where the window has one place only, for the same result.
+
+    With one channel, oneDNN (as of torch 2.13) gives wrong values at a stride along such an axis.
+    """
+    pads = window.pads(x.shape[1:-1])
+    places = zip(x.shape[1:-1], pads, window.extents, window.strides, strict=True)
+    lone = [stride > 1 and size + sum(ends) - width < stride for size, ends, width, stride in places]
+    if not any(lone):
+        return x, window
+    x = pad(x, [*pads, (0, 0)])
+    for axis, alone in enumerate(lone):
+        x = x.narrow(axis + 1, 0, window.extents[axis]) if alone else x
+    strides = tuple(1 if alone else stride for alone, stride in zip(lone, window.strides, strict=True))
+    return x, replace(window, strides=strides, padding="valid")
+
+
 def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Convolve [n, *axes, c] by a kernel in torch's layout; returns [n, *axes, filters]."""
-    rank = len(window.kernel)
     if window.padding == "valid":
         check_room(x.shape[1:-1], window.extents)
-    pads = window.pads(x.shape[1:-1])
+    if x.shape[-1] == 1:
+        x, window = without_lone_strides(x, window)
+    rank, pads = len(window.kernel), window.pads(x.shape[1:-1])
     x = channels_first(x)
     before = [first for first, _ in pads]
     if any(first != second for first, second in pads):  # torch pads both sides alike

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nnkit.nn.spatial import channels_first, channels_last, check_room, planar
+from nnkit.nn.spatial import channels_first, channels_last, check_room, pad, planar
 from nnkit.nn.windows import padding
 
 Functions = dict[int, Callable[..., Tensor]]
@@ -29,17 +29,30 @@ class Pool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool; raises ``DataError`` where no window fits."""
-        rank = len(self.size)
-        before, skipped = self._same(x.shape[1:-1]) if self.same else self._valid(x.shape[1:-1])
-        x = channels_first(x)
+        sizes = x.shape[1:-1]
+        before, skipped = self._same(sizes) if self.same else self._valid(sizes)
+        y = channels_first(x)
         size, strides, pads = planar(self.size), planar(self.strides), planar(before, 0)
         if self.largest:
-            y = MAX[x.dim()](x, size, strides, pads, ceil_mode=self.same)
+            y = MAX[y.dim()](y, size, strides, pads, ceil_mode=self.same)
+        elif y.dim() == 5 and any(axis < window for axis, window in zip(sizes, self.size, strict=True)):
+            return self._average_of_few(y)
         else:
-            y = AVERAGE[x.dim()](x, size, strides, pads, ceil_mode=self.same, count_include_pad=False)
+            y = AVERAGE[y.dim()](y, size, strides, pads, ceil_mode=self.same, count_include_pad=False)
         for axis, skip in enumerate(planar(skipped, 0), 2):
             y = y.narrow(axis, skip, y.shape[axis] - skip)
-        return channels_last(y, rank)
+        return channels_last(y, len(sizes))
+
+    def _average_of_few(self, x: Tensor) -> Tensor:
+        """Average windows that are larger than a volume, which torch refuses: sums over counts."""
+        places = zip(x.shape[2:], self.size, self.strides, strict=True)
+        pads = [padding(size, window, stride, "same") for size, window, stride in places]
+        values, counts = pad(x, pads), pad(x.new_ones(1, 1, *x.shape[2:]), pads)
+        return channels_last(
+            functional.avg_pool3d(values, self.size, self.strides)
+            / functional.avg_pool3d(counts, self.size, self.strides),
+            len(self.size),
+        )
 
     def _valid(self, sizes: Sequence[int]) -> tuple[list[int], list[int]]:
         check_room(sizes, self.size)
