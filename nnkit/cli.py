@@ -163,6 +163,7 @@ def evaluate(
     from nnkit.commands.evaluate import evaluate as command
 
     report = command(run, data, device=device, fail_under=fail_under or [])
+    _say("\n".join(report.notes))
     if json:
         _print_json(report.to_json())
     else:
@@ -253,6 +254,7 @@ def check(
 
     seeds = [] if seed is None else [f"seed={seed}"]
     report = command(spec, overrides=[*(sets or []), *seeds])
+    _say("\n".join(report.notes))
     if json:
         _print_json(report.to_json())
         return

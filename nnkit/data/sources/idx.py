@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from nnkit.config.paths import SpecPath
 from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, Source, hash_of
 from nnkit.errors import DataError
+from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,8 +73,10 @@ class Idx(Source):
         [raw] = self.chunks(sys.maxsize)
         return raw
 
-    def fresh(self, path: Path, labelled: bool) -> Source:
+    def fresh(self, path: Path | None, labelled: bool, shapes: Mapping[str, Shape]) -> Source:
         """Return the source for another file of pictures, and where labels are needed for the file of MNIST's name."""
+        if path is None:
+            return self
         labels = labels_beside(path) if labelled else None
         return self.model_copy(update={"images": path, "labels": labels})
 
