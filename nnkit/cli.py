@@ -178,7 +178,8 @@ def evaluate(
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="A file, or - for stdin; else the data of the run itself.")
+        str | None,
+        typer.Argument(metavar="DATA", help="A file or a folder of pictures, or - for stdin; else the run's own data."),
     ] = None,
     form: Annotated[
         OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")

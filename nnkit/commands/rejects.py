@@ -50,7 +50,10 @@ class Rejects:
         """Which rows were skipped, as lines for people."""
         if not self._skipped:
             return ()
-        return (f"{len(self._skipped)} pictures cannot be read and are skipped:", *_listing(self._skipped, self._name))
+        return (
+            f"pictures that cannot be read and are skipped: {len(self._skipped)}",
+            *_listing(self._skipped, self._name),
+        )
 
 
 def _listing(bad: "Sequence[BadRow]", name: str) -> list[str]:

@@ -286,7 +286,7 @@ def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
     Where true and false are classes they keep their names. Raises ``SpecError`` where arrays cannot be what is said.
     """
     others = [*data.targets, *data.split.uses, *([data.weight] if data.weight else [])]
-    left_out = {*data.drop, *data.source.aside}
+    left_out = {*data.drop, *(name for name in data.source.aside if name not in data.types)}
     kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in left_out or name in others}
     arrays = {name: WORDS[kind] for name, kind in kinds.items() if kind in WORDS}
     problems = [

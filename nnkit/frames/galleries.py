@@ -144,7 +144,9 @@ class Reading:
             )
         raw = self._raw(entries, rest, store, outcomes)
         if skipped := [bad for bad in raw.bad if bad.skip]:
-            notes.append(f"{self.title}: {len(skipped)} of {len(entries)} pictures cannot be read and are skipped:")
+            notes.append(
+                f"{self.title}: pictures that cannot be read and are skipped: {len(skipped)} of {len(entries)}"
+            )
             notes += listing(skipped, self.title)
         digest = together(entries, [outcome.digest for outcome in outcomes])
         return replace(raw, bad=[bad for bad in raw.bad if not bad.skip], hashes={self.title: digest}, notes=notes)

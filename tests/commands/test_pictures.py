@@ -155,7 +155,7 @@ def test_what_the_spec_skips_is_counted_by_every_command(tmp_path: Path, capsys:
     path = shades(tmp_path / "data")
     (path / "dark" / "x.png").write_bytes(b"")
     file = spec(tmp_path / "s.yaml", images(path, on_bad="skip"))
-    said = f"{path}: 1 of 21 pictures cannot be read and are skipped:\n{path}/dark/x.png: is empty\n"
+    said = f"{path}: pictures that cannot be read and are skipped: 1 of 21\n{path}/dark/x.png: is empty\n"
     assert cli.run(["check", str(file), "--json"]) == 0
     captured = capsys.readouterr()
     assert captured.err == said
@@ -165,7 +165,7 @@ def test_what_the_spec_skips_is_counted_by_every_command(tmp_path: Path, capsys:
     captured = capsys.readouterr()
     assert said in captured.err
     run = captured.out.strip()
-    skipped = f"1 pictures cannot be read and are skipped:\n{path}/dark/x.png: is empty\n"
+    skipped = f"pictures that cannot be read and are skipped: 1\n{path}/dark/x.png: is empty\n"
     assert cli_predict(run, path) == 0
     captured = capsys.readouterr()
     assert captured.err == skipped

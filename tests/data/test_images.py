@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def test_bad_rows_of_a_list_are_told_by_their_line(tmp_path: Path) -> None:
     ]
     result = made(source(path, on_bad="skip"), drop=["age"])
     assert len(result.train) == 12
-    assert result.notes[0] == f"{path}: 3 of 15 pictures cannot be read and are skipped:"
+    assert result.notes[0] == f"{path}: pictures that cannot be read and are skipped: 3 of 15"
 
 
 def test_a_packed_list_and_one_with_tabs(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_pictures_that_are_skipped_are_counted(tmp_path: Path) -> None:
     assert np.array_equal(pictures_of(result.train)[:], PIXELS)
     assert result.train.truth is not None
     assert result.train.truth.tolist() == [0] * 6 + [1] * 6
-    assert result.notes[0] == f"{tmp_path}: 2 of 14 pictures cannot be read and are skipped:"
+    assert result.notes[0] == f"{tmp_path}: pictures that cannot be read and are skipped: 2 of 14"
     assert result.notes[1] == f"{tmp_path}/cats/07.png: is empty"
 
 
@@ -268,6 +269,14 @@ def test_files_can_group_the_rows_of_a_split(tmp_path: Path) -> None:
     assert result.pipeline.feature_names == {"input": ["image"]}
 
 
+def test_files_are_a_feature_where_somebody_wants_that(tmp_path: Path) -> None:
+    encoder = {"type": "hash", "columns": ["file"], "buckets": 2}
+    options: dict[str, Any] = {"types": {"file": "category"}, "transforms": [encoder], "inputs": {"i": ["file"]}}
+    assert made(source(pets(tmp_path)), **options).pipeline.feature_names == {"i": ["file#0", "file#1"]}
+    with pytest.raises(SpecError, match="there is no column 'file'"):
+        made(source(tmp_path), transforms=[encoder])
+
+
 def test_pictures_in_the_cache_are_used_as_those_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = made(source(pets(tmp_path / "a")), split={"test": 0.25})
     monkeypatch.setenv("NNKIT_CACHE", str(tmp_path / "cache"))
@@ -292,6 +301,22 @@ def test_another_source_for_testing_is_read_once_for_all_seeds(tmp_path: Path, m
     assert second.test is not None
     assert np.array_equal(pictures_of(first.test)[:], pictures_of(second.test)[:])
     assert sorted(second.hashes) == [str(tmp_path / "a"), str(tmp_path / "b")]
+
+
+def test_pictures_in_the_cache_take_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path / "a", {f"{n % 2}/{n}.png": png(np.full((100, 100, 3), n)) for n in range(200)})
+    monkeypatch.setenv("NNKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(galleries, "memory_limit", lambda: 1000)
+    monkeypatch.setattr(galleries, "BLOCK_BYTES", 300_000)
+    tracemalloc.start()
+    found = made(source(tmp_path / "a"), split={"test": 0.25})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert pictures_of(found.train).nbytes == 150 * 30_000
+    assert peak < 3_000_000
+    names = sorted(f"{n % 2}/{n}.png" for n in range(200))
+    shades = np.array([int(name[2:-4]) for name in names])
+    assert pictures_of(found.train)[:][:, 50, 50, 0].tolist() == shades[found.train.rows].tolist()
 
 
 @pytest.mark.parametrize(("name", "size", "rows"), [("cifar10_jpg", None, 600), ("cats_dogs", [48, 64], 100)])

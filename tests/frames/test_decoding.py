@@ -1,4 +1,5 @@
 import io
+import struct
 import zlib
 from typing import Any
 
@@ -51,6 +52,13 @@ def test_big_endian_greys_of_16_bits() -> None:
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.mode == "I;16B"
     assert decode(data, Look("grey")).tolist() == [[[255]]]
+
+
+def test_colours_of_16_bits_lose_the_lower_ones() -> None:
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    row = zlib.compress(b"\0" + bytes((0x12, 0xFF, 0x80, 0x00, 0xFE, 0xFF)))
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
+    assert decode(data, Look()).tolist() == [[[0x12, 0x80, 0xFE]]]
 
 
 def test_inks_become_colours() -> None:

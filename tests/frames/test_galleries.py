@@ -54,7 +54,7 @@ def test_the_cache_gives_what_memory_gives(tmp_path: Path, cache: Path, monkeypa
             raw.notes[1:]
             == loaded.notes
             == [
-                "them: 1 of 10 pictures cannot be read and are skipped:",
+                "them: pictures that cannot be read and are skipped: 1 of 10",
                 f"{path / 'a.png'}: is empty",
             ]
         )

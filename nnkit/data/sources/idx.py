@@ -30,6 +30,8 @@ class Idx(Source):
 
     The columns are `image`, pictures of bytes height x width x channels, and `label`, whole numbers; a file with three
     axes has pictures of one channel. A network sees the pixels from 0 to 1. Of the format's types only bytes are read.
+    `nnkit predict` needs no labels; `nnkit evaluate` takes those beside the pictures that have MNIST's name for them:
+    t10k-labels-idx1-ubyte for t10k-images-idx3-ubyte.
     """
 
     images: SpecPath = Field(description="The file of the pictures, relative to the spec.")

@@ -37,8 +37,8 @@ class Images(FileSource):
     """Reads picture files: a folder with a folder for each class, a folder of pictures, or a CSV that lists them.
 
     The columns are `image`, pixels as bytes height x width x channels that a network sees from 0 to 1, and `file`, the
-    name, which is never a feature. A folder of classes gives `label`, the name of the class's folder; a CSV gives its
-    other columns, and its paths are relative to it.
+    name, which is no feature unless `data.types` says what it is. A folder of classes gives `label`, the name of the
+    class's folder; a CSV gives its other columns, and its paths are relative to it.
 
     In a folder every file has to be a picture, in the order of names, but for hidden ones and what operating systems
     leave behind (Thumbs.db, desktop.ini); links are followed. The content says what a file is, whatever its name: PNG,
