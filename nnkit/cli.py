@@ -135,6 +135,7 @@ def evaluate(
     from nnkit.commands.evaluate import evaluate as command
 
     report = command(run, data, device=device, fail_under=fail_under or [])
+    say("\n".join(report.notes))
     if json:
         print_json(report.to_json())
     else:
@@ -149,7 +150,8 @@ def evaluate(
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="A file, or - for stdin; else the data of the run itself.")
+        str | None,
+        typer.Argument(metavar="DATA", help="A file or a folder of pictures, or - for stdin; else the run's own data."),
     ] = None,
     form: Annotated[
         OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
@@ -225,6 +227,7 @@ def check(
 
     seeds = [] if seed is None else [f"seed={seed}"]
     report = command(spec, overrides=[*(sets or []), *seeds])
+    say("\n".join(report.notes))
     if json:
         print_json(report.to_json())
         return

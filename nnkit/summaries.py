@@ -121,11 +121,9 @@ def _confusion(report: "EvaluationReport") -> list[Table]:
 
 def predict_lines(summary: "PredictSummary", rejects: Path | None) -> str:
     """Return what a person should know of the rows that went by: those rejected, and categories never seen."""
-    lines = (
-        [f"rows that could not be read: {number(summary.rejected)}; they are in {rejects}\n"]
-        if summary.rejected
-        else []
-    )
+    lines = [f"{note}\n" for note in summary.notes]
+    if summary.rejected and rejects is not None:
+        lines.append(f"rows that could not be read: {number(summary.rejected)}; they are in {rejects}\n")
     for column, count in summary.unseen.items():
         if count:
             lines.append(f"{column}: {number(count)} rows have a category that training never saw\n")

@@ -213,7 +213,7 @@ def test_a_wrong_environment_is_a_usage_error(
 def test_predict_passes_on_what_is_typed(
     fake: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls = Calls(SimpleNamespace(rows=1, rejected=1, unseen={}))
+    calls = Calls(SimpleNamespace(rows=1, rejected=1, unseen={}, notes=()))
     fake("predict", predict=calls)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer="the bytes of stdin"))
     typed = ["--format", "jsonl", "--columns", 'a,"b,c"', "--keep", "--rejects", "bad.csv", "--chunk-rows", "7"]
@@ -238,13 +238,14 @@ def test_predict_passes_on_what_is_typed(
 def test_a_gate_that_is_not_met_ends_with_8_after_the_report(
     fake: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = SimpleNamespace(failed=["accuracy is 0.5, expected at least 0.9"], to_json=lambda: {"test": {}})
+    gates = ["accuracy is 0.5, expected at least 0.9"]
+    report = SimpleNamespace(failed=gates, to_json=lambda: {"test": {}}, notes=["1 picture", "a.png: is empty"])
     calls = Calls(report)
     fake("evaluate", evaluate=calls)
     assert cli.run(["evaluate", "r", "--json", "--fail-under", "accuracy=0.9", "--fail-under", "f1=0.1"]) == 8
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"test": {}}
-    assert captured.err == "accuracy is 0.5, expected at least 0.9\n"
+    assert captured.err == "1 picture\na.png: is empty\naccuracy is 0.5, expected at least 0.9\n"
     assert calls.options == {"device": None, "fail_under": ["accuracy=0.9", "f1=0.1"]}
 
 

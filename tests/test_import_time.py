@@ -9,7 +9,7 @@ import pytest
 
 from nnkit.engine.native import kernel
 
-HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors")
+HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors", "PIL")
 
 PROBE = """
 import sys

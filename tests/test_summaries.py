@@ -104,11 +104,12 @@ def test_metrics_as_lines(metrics: dict[str, Any], lines: str) -> None:
 
 
 def test_what_went_by_in_predict() -> None:
-    def summary(rejected: int, unseen: dict[str, int]) -> Any:
-        return SimpleNamespace(rows=5, rejected=rejected, unseen=unseen)
+    def summary(rejected: int, unseen: dict[str, int], *notes: str) -> Any:
+        return SimpleNamespace(rows=5, rejected=rejected, unseen=unseen, notes=notes)
 
     assert predict_lines(summary(0, {"Geography": 0}), None) == ""
     assert predict_lines(summary(1200, {"Geography": 2}), Path("bad.csv")).splitlines() == [
         "rows that could not be read: 1,200; they are in bad.csv",
         "Geography: 2 rows have a category that training never saw",
     ]
+    assert predict_lines(summary(1, {}, "1 is skipped:", "a.png: is empty"), None) == "1 is skipped:\na.png: is empty\n"

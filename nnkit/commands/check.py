@@ -35,6 +35,8 @@ class CheckReport:
     engine: Engine
     engine_reason: str
     """Why this engine will train, as the rest of a sentence."""
+    notes: Sequence[str]
+    """What a person should know of the data."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -67,4 +69,5 @@ def report(ready: Ready) -> CheckReport:
         memory=plan.memory(training.batch_size),
         engine=ready.engine.engine,
         engine_reason=ready.engine.reason,
+        notes=prepared.notes,
     )

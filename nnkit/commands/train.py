@@ -171,6 +171,8 @@ def _finish(
     listener: "Listener | None",
 ) -> None:
     watching = _listener(listener)
+    for note in first.prepared.notes:
+        watching.note(note)
     try:
         with stopping_on_signals() as stop, sealing(run, manifest):
             if manifest.members:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.table import Frame, Raw
+    from nnkit.frames.table import BadRow, Frame, Raw
 
 MAX_COLUMNS = 1_000_000
 
@@ -64,20 +64,11 @@ class Known(Options):
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """A row that cannot be used: its line (from 1) in the file, why, and its text."""
-
-    line: int
-    reason: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Chunk:
     """Some fresh rows: those that can be used, and those that cannot."""
 
     dataset: Dataset
-    rejected: list[Rejected]
+    rejected: "list[BadRow]"
     part: "Raw"
     """All rows as they were read."""
     kept: "NDArray[np.int64]"
@@ -241,10 +232,11 @@ class Pipeline:
         """
         from nnkit.data.fresh import open_source
 
-        parts, name = open_source(self.known.source, origin, format, columns, chunk_rows, need_target)
+        cell_shapes, known_kinds = self.cell_shapes(), self.known.columns
+        pictures = {name: shape for name, shape in cell_shapes.items() if known_kinds[name] == "image"}
+        parts, name = open_source(self.known.source, origin, format, columns, chunk_rows, need_target, pictures)
         rows = 0
         found: dict[str, None] = {}
-        cell_shapes, known_kinds = self.cell_shapes(), self.known.columns
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
@@ -331,12 +323,12 @@ def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
     return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
 
 
-def _rejected(part: "Raw", refused: Mapping[int, str]) -> list[Rejected]:
+def _rejected(part: "Raw", refused: Mapping[int, str]) -> "list[BadRow]":
     from nnkit.data.fresh import row_text
+    from nnkit.frames.table import BadRow
 
-    rows = [Rejected(part.lines[row], reason, row_text(part, row)) for row, reason in refused.items()]
-    rows += [Rejected(bad.line, bad.reason, bad.text) for bad in part.bad]
-    return sorted(rows, key=lambda rejected: rejected.line)
+    rows = [BadRow(part.lines[row], reason, row_text(part, row)) for row, reason in refused.items()]
+    return sorted([*rows, *part.bad], key=lambda bad: bad.line)
 
 
 def _first(error: Exception) -> str:

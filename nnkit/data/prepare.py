@@ -43,7 +43,7 @@ WORDS = {"array": "arrays", "image": "pictures"}
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows for training, validation and test, the pipeline, and the SHA-256 of each file that they come from.
+    """Rows for training, validation and test, the pipeline, the SHA-256 of each file, and what a person should know.
 
     ``augment`` is what happens to pictures of the training rows, anew whenever they are used.
     """
@@ -54,6 +54,7 @@ class Prepared:
     pipeline: Pipeline
     hashes: dict[str, str]
     augment: Sequence[Augmentation] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Preparation:
         self.inherited = inherited
         self.task = task_of(len(data.targets))
         raw = read(data.source)
+        self.hashes, self.notes = hashes_of(data.source, raw), raw.notes
+        self._others: dict[str, Raw] = {}
         _check_columns(data, raw)
         raw, self.numbers = rows_where(raw, data.where, data.source.title)
         self.kinds = infer_kinds(data, raw, self.task)
@@ -175,17 +178,25 @@ class Preparation:
         known = self._known(fitted, trained, chosen, state)
         pipeline = Pipeline(known)
         made: dict[str, Dataset | None] = dict.fromkeys(PARTS)
+        hashes, notes = dict(self.hashes), list(self.notes)
         for part, rows in parts.items():
             lines = [self.main.lines[row] for row in rows.tolist()]
             table = Table(take(self.main.frame, rows), lines, self.main.title)
             made[part] = self._dataset(table, self.numbers[rows], pipeline)
-        hashes = data.source.hashes()
         for part, source in self._sources().items():
-            raw, numbers = rows_where(read(source), data.where, source.title)
+            whole = self._other(part, source)
+            raw, numbers = rows_where(whole, data.where, source.title)
             made[part] = self._dataset(self.table(source, raw), numbers, pipeline)
-            hashes |= source.hashes()
+            hashes |= hashes_of(source, whole)
+            notes += whole.notes
         assert made["train"] is not None  # noqa: S101 - a split without training rows raises
-        return Prepared(made["train"], made["validation"], made["test"], pipeline, hashes, data.augment)
+        return Prepared(made["train"], made["validation"], made["test"], pipeline, hashes, data.augment, notes)
+
+    def _other(self, part: str, source: Source) -> "Raw":
+        """Return the rows of a part's own source, which is read once."""
+        if part not in self._others:
+            self._others[part] = read(source)
+        return self._others[part]
 
     def _sources(self) -> dict[str, Source]:
         """Return the sources of parts that have one of their own."""
@@ -253,11 +264,11 @@ class Preparation:
 
 def read(source: Source) -> "Raw":
     """Return all rows of a source; raises ``DataError`` where some could not be read, or there are none."""
+    from nnkit.frames.table import listing
+
     raw = source.whole()
     if raw.bad:
-        shown = "\n".join(f"{source.title}:{bad.line}: {bad.reason}" for bad in raw.bad[:SHOWN])
-        more = f"\nand {len(raw.bad) - SHOWN} more rows" if len(raw.bad) > SHOWN else ""
-        raise DataError(shown + more)
+        raise DataError("\n".join(listing(raw.bad, source.title)))
     if not len(raw):
         raise DataError(f"{source.title}: has no rows, only the names of the columns; training needs some")
     return raw
@@ -294,6 +305,11 @@ def rows_where(raw: "Raw", where: Mapping[str, Sequence[str]], title: str) -> "t
     return (pick(raw, rows) if where else raw), rows
 
 
+def hashes_of(source: Source, raw: "Raw") -> dict[str, str]:
+    """Return the SHA-256 of each file that rows come from: found while they were read, or else now."""
+    return source.hashes() if raw.hashes is None else raw.hashes
+
+
 def _check_columns(data: Data, raw: "Raw") -> None:
     """Raise ``SpecError`` for every column that the spec names and the source lacks."""
     problems: list[Problem] = []
@@ -324,7 +340,8 @@ def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
     Where true and false are classes they keep their names. Raises ``SpecError`` where arrays cannot be what is said.
     """
     others = [*data.targets, *data.split.uses, *([data.weight] if data.weight else [])]
-    kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in data.drop or name in others}
+    left_out = {*data.drop, *(name for name in data.source.aside if name not in data.types)}
+    kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in left_out or name in others}
     arrays = {name: WORDS[kind] for name, kind in kinds.items() if kind in WORDS}
     problems = [
         Problem(("data",), f"{name} holds {what}; only features can") for name, what in arrays.items() if name in others

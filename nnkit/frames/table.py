@@ -1,7 +1,7 @@
 """Tables: raw cells as a file has them, and typed columns."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,10 @@ class BadRow:
     line: int
     reason: str
     text: str
+    place: str = ""
+    """What messages call the row, where that is not the line of a file."""
+    skip: bool = False
+    """Whether the spec says to go on without it."""
 
 
 @dataclass
@@ -33,6 +37,10 @@ class Raw:
     bad: list[BadRow] = field(default_factory=list)
     complete: bool = True
     """Whether these are all columns of the source; in JSON Lines a later row may have more."""
+    hashes: dict[str, str] | None = None
+    """The SHA-256 of each file, where it was found while reading."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of the reading."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -117,13 +125,22 @@ def _concatenate(pieces: list[Cells]) -> Cells:
     return [cell for piece in pieces for cell in piece]
 
 
+SHOWN = 20
+"""Rows that a message names, of those that could not be read."""
+
+
+def listing(bad: Sequence[BadRow], title: str) -> list[str]:
+    """Return a line for each of the first rows that could not be read, and one that counts the others."""
+    lines = [f"{row.place or f'{title}:{row.line}'}: {row.reason}" for row in bad[:SHOWN]]
+    return lines + ([f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else [])
+
+
 def pick(raw: Raw, rows: NDArray[np.int64]) -> Raw:
     """Return some raw rows, in the order of ``rows``."""
-    return Raw(
-        {name: _picked(cells, rows) for name, cells in raw.cells.items()},
-        [raw.lines[row] for row in rows.tolist()],
-        raw.bad,
-        raw.complete,
+    return replace(
+        raw,
+        cells={name: _picked(cells, rows) for name, cells in raw.cells.items()},
+        lines=[raw.lines[row] for row in rows.tolist()],
     )
 
 

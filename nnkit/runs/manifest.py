@@ -17,7 +17,7 @@ from nnkit.errors import RunError
 FORMAT_VERSION = 1
 """The version of the run folder's layout; a reader refuses a newer one."""
 
-LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "safetensors")
+LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "safetensors", "pillow")
 
 FOLDS = "folds"
 SEEDS = "seeds"

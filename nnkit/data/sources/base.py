@@ -1,6 +1,6 @@
 """What every source says of itself."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
 
@@ -11,6 +11,7 @@ from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
 from nnkit.errors import DataError
 from nnkit.files import sha256_file
+from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
     from nnkit.frames.kinds import Spelling
@@ -32,9 +33,19 @@ class Source(Piece):
 
         return join(self.chunks())
 
-    def fresh(self, path: Path, labelled: bool) -> "Source":
-        """Return the source with its options for another file; ``labelled`` says whether the target is needed."""
-        raise TypeError(f"{type(self).__name__} reads no files")
+    @property
+    def aside(self) -> Collection[str]:
+        """Columns that only say which row is which: they are no features."""
+        return ()
+
+    def fresh(self, path: Path | None, labelled: bool, shapes: Mapping[str, Shape]) -> "Source":
+        """Return the source with its options for another file, or for its own without one.
+
+        ``labelled`` says whether the target is needed, ``shapes`` what the model takes in columns of pictures.
+        """
+        if path is not None:
+            raise TypeError(f"{type(self).__name__} reads no files")
+        return self
 
     def chunks_of(
         self, file: BinaryIO, name: str, chunk_rows: int = CHUNK_ROWS, columns: list[str] | None = None
@@ -81,9 +92,9 @@ class FileSource(Source):
         with open_plain(Path(self.path)) as file:
             yield from self.chunks_of(file, self.title, chunk_rows)
 
-    def fresh(self, path: Path, labelled: bool) -> Source:
+    def fresh(self, path: Path | None, labelled: bool, shapes: Mapping[str, Shape]) -> Source:
         """Return the source for another file."""
-        return self.model_copy(update={"path": path})
+        return self if path is None else self.model_copy(update={"path": path})
 
     def hashes(self) -> dict[str, str]:
         """Return the file's hash."""

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from nnkit.config.paths import SpecPath
 from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, Source, hash_of
 from nnkit.errors import DataError
+from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,8 @@ class Idx(Source):
 
     The columns are `image`, pictures of bytes height x width x channels, and `label`, whole numbers; a file with three
     axes has pictures of one channel. A network sees the pixels from 0 to 1. Of the format's types only bytes are read.
+    `nnkit predict` needs no labels; `nnkit evaluate` takes those beside the pictures that have MNIST's name for them:
+    t10k-labels-idx1-ubyte for t10k-images-idx3-ubyte.
     """
 
     images: SpecPath = Field(description="The file of the pictures, relative to the spec.")
@@ -72,8 +75,10 @@ class Idx(Source):
         [raw] = self.chunks(sys.maxsize)
         return raw
 
-    def fresh(self, path: Path, labelled: bool) -> Source:
+    def fresh(self, path: Path | None, labelled: bool, shapes: Mapping[str, Shape]) -> Source:
         """Return the source for another file of pictures, and where labels are needed for the file of MNIST's name."""
+        if path is None:
+            return self
         labels = labels_beside(path) if labelled else None
         return self.model_copy(update={"images": path, "labels": labels})
 
