@@ -129,6 +129,6 @@ def _one(part: "Raw", place: int) -> "Raw":
 
 def _cell(cells: Any, place: int) -> Any:
     """Return one cell of a column as a column."""
-    import numpy as np
+    from nnkit.frames.cells import Text
 
-    return cells[place : place + 1] if isinstance(cells, np.ndarray) else [cells[place]]
+    return [cells[place]] if isinstance(cells, Text | list) else cells[place : place + 1]
