@@ -59,6 +59,7 @@ def trace_tables(report: "TraceReport") -> list[Table]:
     facts = [
         ("row", report.row.text()),
         *([("target", ", ".join(f"{name} = {value}" for name, value in target.items()))] if target else []),
+        *((f"unseen {name}", "a category that no training row has") for name in report.row.unseen),
         *([("classes", ", ".join(report.classes))] if report.classes else []),
         ("gradient of", report.of),
         *([("weights", _weights(report))] if weights else []),

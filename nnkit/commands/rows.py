@@ -53,14 +53,22 @@ def choose_row(
             f"--of loss: the row has no {', '.join(missing)}, the target; give it as --input {missing[0]}=VALUE, "
             "or ask for --of output"
         )
-    with_target = needs_target or (needs_target is None and not missing)
+    return _encoded(pipeline, raw, row, needs_target or (needs_target is None and not missing))
+
+
+def _encoded(pipeline: Pipeline, raw: "Raw", row: TracedRow, with_target: bool) -> ChosenRow:
+    """Return the only row of ``raw`` as the network takes it; raises for one that cannot be used."""
+    if with_target and pipeline.known.weight:
+        raw.cells[pipeline.known.weight] = ["1"]  # A row by itself is not weighed.
+    pipeline.unseen.clear()
     chunk = pipeline.rows(raw, with_target)
     for rejected in chunk.rejected:
-        if rejected.reason.partition(":")[0] in cells:
-            raise UsageError(f"--input {rejected.reason}")
+        if any(rejected.reason.startswith((f"{name}: ", f"{name} ", f"the target {name} ")) for name in row.by_hand):
+            raise UsageError(f"--input: {rejected.reason}")
         raise DataError(f"row {row.text()}: {rejected.reason}")
     target = {name: str(raw.cells[name][0]) for name in pipeline.targets} if with_target else {}
-    return ChosenRow(chunk.dataset, replace(row, target=target))
+    unseen = [name for name, count in pipeline.unseen.items() if count]
+    return ChosenRow(chunk.dataset, replace(row, target=target, unseen=unseen))
 
 
 def parse_cells(texts: Sequence[str], pipeline: Pipeline) -> dict[str, str]:
@@ -68,23 +76,22 @@ def parse_cells(texts: Sequence[str], pipeline: Pipeline) -> dict[str, str]:
     shapes = pipeline.cell_shapes()
     known = [*shapes, *pipeline.targets]
     cells: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        # A column's name may have a = in it.
-        name = max((column for column in known if text.startswith(f"{column}=")), key=len, default=name)
-        value = text[len(name) + 1 :] if equals else value
-        if not equals:
+    for given in texts:
+        text = given.encode(errors="replace").decode()  # A shell can pass bytes that are no text.
+        if "=" not in text:
             raise UsageError(f"--input {text}: expected COLUMN=VALUE, such as --input {known[0]}=1")
+        # The longest that fits, as a column's name may have a = in it.
+        columns = (column for column in known if text.startswith(f"{column}="))
+        name = max(columns, key=len, default=text.partition("=")[0])
         if name not in known:
             hint = nearest(name, known)
             raise UsageError(f"--input {text}: the network reads no column {name!r}{hint} It has: {', '.join(known)}")
         if name in cells:
             raise UsageError(f"--input {text}: {name} is given twice; a trace is of one row")
         if shapes.get(name):
-            raise UsageError(
-                f"--input {text}: each cell of {name} is an array of {show(shapes[name])}; give a file with the row"
-            )
-        cells[name] = value
+            shape = show(shapes[name])
+            raise UsageError(f"--input {text}: each cell of {name} is an array of {shape}; give a file with the row")
+        cells[name] = text[len(name) + 1 :]
     return cells
 
 
@@ -104,7 +111,7 @@ def _read(pipeline: Pipeline, data: Path | BinaryIO | None, number: int) -> "tup
         rows += len(chunk.part)
     if not rows:
         raise DataError(f"{title}: has no rows")
-    raise UsageError(f"--row {number}: {title} has {rows:,} rows, counted from 0: expected at most {rows - 1}")
+    raise UsageError(f"--row {number}: {title} has no such row; the first has the number 0, the last {rows - 1}")
 
 
 def _title(pipeline: Pipeline, data: Path | BinaryIO | None) -> str:
@@ -122,6 +129,6 @@ def _one(part: "Raw", place: int) -> "Raw":
 
 def _cell(cells: Any, place: int) -> Any:
     """Return one cell of a column as a column."""
-    import numpy as np
+    from nnkit.frames.cells import Text
 
-    return cells[place : place + 1] if isinstance(cells, np.ndarray) else [cells[place]]
+    return [cells[place]] if isinstance(cells, Text | list) else cells[place : place + 1]

@@ -209,7 +209,7 @@ def _recorded(
         return record(parts, inputs, constants, of, place)
     except IndexError as error:
         raise UsageError(
-            f"--of {of}{list(place or ())}: {of} has the shape {show(error.args[0])}; name one number of it, from 0 on"
+            f"--of {of}{list(place or ())}: {of} has the shape {show(error.args[0])}, and places count from 0"
         ) from None
 
 

@@ -137,6 +137,8 @@ class TracedRow:
     number: int | None
     target: dict[str, str]
     by_hand: dict[str, str]
+    unseen: Sequence[str] = ()
+    """The columns with a category that no training row has."""
 
     def text(self) -> str:
         """Return where the row comes from, in words."""
@@ -147,7 +149,8 @@ class TracedRow:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as plain values."""
-        return {"source": self.source, "number": self.number, "target": self.target, "by_hand": self.by_hand}
+        given = {"source": self.source, "number": self.number, "target": self.target, "by_hand": self.by_hand}
+        return {**given, "unseen": list(self.unseen)}
 
 
 @dataclass(frozen=True)

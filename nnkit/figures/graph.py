@@ -17,9 +17,9 @@ COLOURS: dict[Kind, tuple[str, str]] = {
     "loss": ("#fdf1e8", ORANGE),
 }
 """The inside and the edge of a box."""
-LETTER, LINE, PAD, MARGIN, HEADER = 5.9, 13.0, 8.0, 16.0, 46.0
+LETTER, LINE, PAD, MARGIN, HEADER = 5.7, 13.0, 8.0, 16.0, 46.0
 """Points: a letter of 9, a line of text, within a box, around all, and the title with what the colours mean."""
-LONGEST = 60
+LONGEST = 76
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def to_dot(graph: Graph) -> str:
     """Write the graph in DOT, the language of Graphviz."""
     lines = [
         f"digraph {_quoted(graph.title)} {{",
-        f"    label={_quoted(graph.title)}; labelloc=t; rankdir=TB;",
+        f'    label={_quoted(graph.title)}; labelloc=t; rankdir=TB; fontname="DejaVu Sans";',
         '    node [shape=box, style="rounded,filled", fontname="DejaVu Sans", fontsize=10];',
     ]
     for number, vertex in enumerate(graph.vertices):

@@ -1,5 +1,6 @@
 """Recording a row: against torch's own gradients on networks written apart, and against finite differences."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -129,5 +130,7 @@ def test_a_lookup_passes_no_gradient_on() -> None:
 def test_inputs_and_targets_have_the_numbers_that_training_gives_them() -> None:
     assert as_input(np.array([[0, 51, 255]], np.uint8), torch.float64).tolist() == [[0, 0.2, 1]]
     assert as_input(np.array([[1, 2]], np.float32), torch.float64).dtype == torch.float64
+    sequences = SimpleNamespace(padded=lambda: np.array([[7, 8, 9]]))
+    assert as_input(sequences, torch.float32).tolist() == [[7, 8, 9]]
     assert as_target(np.array([[1]], np.float32), torch.float64).dtype == torch.float64
     assert as_target(np.array([2]), torch.float32).dtype == torch.int64
