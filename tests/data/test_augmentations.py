@@ -11,6 +11,7 @@ from nnkit.config.document import parse_document
 from nnkit.data.augmentations import AUGMENTATIONS
 from nnkit.errors import SpecError
 from nnkit.spec import load, ready
+from nnkit.summaries import check_tables
 from tests.commands.pictures import archive, picture_spec
 
 EVERYTHING = list(AUGMENTATIONS.entries)
@@ -19,8 +20,12 @@ EVERYTHING = list(AUGMENTATIONS.entries)
 def test_every_augmentation_passes_check_with_its_defaults_and_is_torchs(tmp_path: Path) -> None:
     report = check(picture_spec(tmp_path, EVERYTHING))
     assert report.engine == "torch"
+    assert report.augmented == {"input": EVERYTHING}
+    assert ("training input", ", ".join(EVERYTHING)) in check_tables(report)[1].rows
     assert report.engine_reason == "the native engine is left out: data.augment is torch's"
-    assert check(picture_spec(tmp_path, [])).engine_reason != report.engine_reason
+    without = check(picture_spec(tmp_path, []))
+    assert without.engine_reason != report.engine_reason
+    assert without.augmented == {}
 
 
 def test_the_native_engine_is_refused(tmp_path: Path) -> None:
