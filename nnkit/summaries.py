@@ -25,6 +25,7 @@ def check_tables(report: "CheckReport") -> list[Table]:
         ("task", report.task),
         ("classes" if report.classes else "targets", ", ".join(report.classes or report.targets)),
         *((f"inputs {name}", show(shape)) for name, shape in report.inputs.items()),
+        *((f"training {name}", ", ".join(names)) for name, names in report.augmented.items()),
         *((f"rows {split}", number(rows)) for split, rows in report.splits.items()),
         ("steps an epoch", number(report.steps_per_epoch)),
         ("parameters", _parameters(report)),

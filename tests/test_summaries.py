@@ -15,6 +15,7 @@ CHECK: dict[str, Any] = {
     "task": "binary",
     "classes": ["0", "1"],
     "targets": ["Exited"],
+    "augmented": {},
     "splits": {"train": 7000, "test": 2000},
     "inputs": {"input": (11,)},
     "layers": [SimpleNamespace(name="dense_1", type="dense", inputs=("input",), shape=(6,), parameters=72)],

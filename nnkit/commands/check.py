@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nnkit.data.augmentations import pictures
+from nnkit.data.prepare import Prepared
 from nnkit.engines import Engine
 from nnkit.models.plan import Row
 from nnkit.procedures.base import Stage
@@ -25,6 +27,8 @@ class CheckReport:
     splits: dict[str, int]
     inputs: dict[str, Shape]
     features: dict[str, list[str]]
+    augmented: dict[str, list[str]]
+    """The augmentations of each input that is a picture, in order; empty where there are none."""
     layers: Sequence[Row]
     parameters: int
     trainable: int
@@ -48,6 +52,11 @@ def check(spec: Path, *, overrides: Sequence[str] = ()) -> CheckReport:
     return report(ready(load_whole(spec, overrides, fetch=False)))
 
 
+def _augmented(prepared: Prepared) -> dict[str, list[str]]:
+    names = [piece.type_name for piece in prepared.augment]
+    return dict.fromkeys(pictures(prepared.pipeline.input_shapes), names) if names else {}
+
+
 def report(ready: Ready) -> CheckReport:
     """Say what a checked experiment comes to."""
     prepared, plan, training = ready.prepared, ready.plan, ready.experiment.training
@@ -61,6 +70,7 @@ def report(ready: Ready) -> CheckReport:
         splits={name: len(rows) for name, rows in splits.items() if rows is not None},
         inputs=dict(prepared.pipeline.input_shapes),
         features=dict(prepared.pipeline.feature_names),
+        augmented=_augmented(prepared),
         layers=plan.rows(),
         parameters=sum(weight.size for weight in weights),
         trainable=sum(row.trainable for row in plan.rows()),

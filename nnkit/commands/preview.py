@@ -100,7 +100,7 @@ def _version(made: Ready, order: "RowOrder", epoch: int, chosen: Sequence[int]) 
 def _mixed_lines(made: Ready, mixed: Sequence[tuple[float, int]]) -> tuple[str, ...]:
     """Return the largest parts of a mixture, each with its share; nothing where it is a row by itself."""
     parts = sorted((part for part in mixed if part[0] >= LEAST_SHARE), reverse=True)
-    return tuple(f"{share:.2f} {_label(made, row)}" for share, row in parts[:SHOWN_PARTS]) if len(parts) > 1 else ()
+    return tuple(f"{_label(made, row)} ({share:.0%})" for share, row in parts[:SHOWN_PARTS]) if len(parts) > 1 else ()
 
 
 def _plain(made: Ready, rows: int, epochs: int) -> bytes:

@@ -8,9 +8,10 @@ import pytest
 
 from nnkit.commands.check import check
 from nnkit.config.document import parse_document
-from nnkit.data.augmentations import AUGMENTATIONS
+from nnkit.data.augmentations import AUGMENTATIONS, pictures
 from nnkit.errors import SpecError
 from nnkit.spec import load, ready
+from nnkit.summaries import check_tables
 from tests.commands.pictures import archive, picture_spec
 
 EVERYTHING = list(AUGMENTATIONS.entries)
@@ -19,8 +20,12 @@ EVERYTHING = list(AUGMENTATIONS.entries)
 def test_every_augmentation_passes_check_with_its_defaults_and_is_torchs(tmp_path: Path) -> None:
     report = check(picture_spec(tmp_path, EVERYTHING))
     assert report.engine == "torch"
+    assert report.augmented == {"input": EVERYTHING}
+    assert ("training input", ", ".join(EVERYTHING)) in check_tables(report)[1].rows
     assert report.engine_reason == "the native engine is left out: data.augment is torch's"
-    assert check(picture_spec(tmp_path, [])).engine_reason != report.engine_reason
+    without = check(picture_spec(tmp_path, []))
+    assert without.engine_reason != report.engine_reason
+    assert without.augmented == {}
 
 
 def test_the_native_engine_is_refused(tmp_path: Path) -> None:
@@ -142,3 +147,8 @@ def test_a_list_is_written_out_with_every_default_and_reads_back(tmp_path: Path)
 def test_what_is_prepared_knows_its_augmentations(tmp_path: Path) -> None:
     made = ready(load(picture_spec(tmp_path, ["flip", "blur"])))
     assert [piece.type_name for piece in made.prepared.augment] == ["flip", "blur"]
+
+
+def test_pictures_are_inputs_of_three_axes_of_one_size() -> None:
+    shapes = {"a": (8, 9, 3), "row": (4,), "words": (None, 5), "clips": (None, 8, 8), "volume": (4, 8, 8, 1)}
+    assert pictures(shapes) == {"a": (8, 9, 3)}

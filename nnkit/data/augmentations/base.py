@@ -44,8 +44,13 @@ AugmentationChoice: TypeAlias = Annotated[Augmentation, AUGMENTATIONS]
 
 
 def pictures(shapes: Mapping[str, Shape]) -> dict[str, tuple[int, int, int]]:
-    """Return those inputs that are pictures, with height, width and channels."""
-    return {name: (shape[0] or 0, shape[1] or 0, shape[2] or 0) for name, shape in shapes.items() if len(shape) == 3}
+    """Return those inputs that are pictures, with height, width and channels; no axis of a picture varies."""
+    found = {}
+    for name, shape in shapes.items():
+        match shape:
+            case (int(height), int(width), int(channels)):
+                found[name] = (height, width, channels)
+    return found
 
 
 def augmenter(augment: Sequence[Augmentation], shapes: Mapping[str, Shape]) -> "Augmenter | None":

@@ -25,7 +25,10 @@ class Moving(Augmentation):
         default="constant",
         description="What comes in from outside: `fill_value`, the border's value, or a mirror image.",
     )
-    fill_value: float = Field(default=0.0, description="Value outside of the picture with `fill_mode: constant`.")
+    fill_value: float = Field(
+        default=0.0,
+        description="Value outside with `fill_mode: constant`: 0 is black, or the mean after `standard_scale`.",
+    )
 
     @model_validator(mode="after")
     def _filled(self) -> Self:
