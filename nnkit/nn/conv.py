@@ -165,5 +165,5 @@ class ConvTranspose(nn.Module):
         geometry = (planar(window.strides), planar(starts, 0), planar(more, 0), 1, planar(window.dilation))
         y = TRANSPOSE[x.dim()](x, kernel, self.bias, *geometry)
         for axis, length in enumerate(planar(lengths), 2):
-            y = y.narrow(axis, 0, length)
+            y = y.narrow(axis, 0, length) if length < y.shape[axis] else y
         return channels_last(y, len(sizes))

@@ -40,7 +40,7 @@ class Pool(nn.Module):
         else:
             y = AVERAGE[y.dim()](y, size, strides, pads, ceil_mode=self.same, count_include_pad=False)
         for axis, skip in enumerate(planar(skipped, 0), 2):
-            y = y.narrow(axis, skip, y.shape[axis] - skip)
+            y = y.narrow(axis, skip, y.shape[axis] - skip) if skip else y
         return channels_last(y, len(sizes))
 
     def _average_of_few(self, x: Tensor) -> Tensor:
