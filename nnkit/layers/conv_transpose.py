@@ -1,6 +1,6 @@
 """Transposed convolutions, which make axes longer; options and sizes as in Keras 3."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,11 +20,15 @@ class ConvTranspose(Windowed):
 
     kernels: ClassVar[Kernels] = {"kernel": (-2,)}
 
+    padding: Literal["valid", "same"] = Field(
+        default="valid",
+        description="`same` makes axes as many times longer as `strides` says, `valid` keeps all that windows reach.",
+    )
     filters: int = Field(gt=0, description="Number of channels that come out.")
     output_padding: Extras | None = Field(
         default=None,
-        description="Values to add at the end of each axis, less than its stride; null: as many as give a length of "
-        "`size * strides` for `same`, and what the windows reach for `valid`.",
+        description="Values to add at the end of each axis, fewer than its stride; null: as many as `padding` says. "
+        "With a number, `same` gives (size - 1) * strides + 1 values and these (one fewer where the kernel is even).",
     )
     init: InitializerChoice = Field(default=GLOROT, description="How the kernel is drawn before training.")
 
