@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "experiments"
 EXPERIMENTS = sorted(FOLDER.glob("*.yaml"))
 ALWAYS = {
     *("spec.yaml", "resolved.yaml", "manifest.json", "pipeline.json", "weights.safetensors", "history.jsonl"),
-    *("metrics.json", "history.png", "predictions.csv", "checkpoints", "README.md"),
+    *("metrics.json", "history.png", "gradients.png", "predictions.csv", "checkpoints", "README.md"),
 }
 NO_CONFUSION = {"multi_label", "diabetes_regression"}
 BY_HAND = {

@@ -67,7 +67,7 @@ def fit(run: RunFolder, ready: Ready, manifest: Manifest, listener: "Listener", 
     network = build_network(ready, manifest)
     work = Work(ready.plan, network, ready.prepared, training, ready.experiment.seed, manifest.device)
     every = checkpoints(training, validation).every_seconds
-    trainer = Trainer(make_hooks(run, ready), RunStore(run), listener, stop, every)
+    trainer = Trainer(make_hooks(run, ready, listener), RunStore(run), listener, stop, every)
     trainer.fit(training.procedure.phases(work), checkpoint)
     run.write_weights(network.arrays())
 
@@ -108,8 +108,9 @@ def build_network(ready: Ready, manifest: Manifest) -> "GraphNetwork | NativeNet
     return network.to(manifest.device, torch.float64 if training.precision == "float64" else torch.float32)
 
 
-def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
-    """Return the engine's hooks of the spec's callbacks, and the one that keeps the best weights."""
+def make_hooks(run: RunFolder, ready: Ready, listener: "Listener") -> "list[Hook]":
+    """Return the engine's hooks: of the spec's callbacks, for the best weights, and for the gradients' health."""
+    from nnkit.engine.health import GradientHealth
     from nnkit.engine.hooks import BestWeights, Watch
 
     training = ready.experiment.training
@@ -118,6 +119,7 @@ def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
     if options.best:
         watch = Watch(options.monitor, goal_of(options.monitor, training), options.min_delta)
         hooks.append(BestWeights(watch, lambda weights: save_best(run, weights)))
+    hooks.append(GradientHealth(listener.note))
     return [hook for hook in hooks if hook is not None]
 
 

@@ -15,7 +15,7 @@ from nnkit.runs.manifest import Manifest
 from nnkit.spec import Loaded, Ready, Seeds, ready_folds
 
 if TYPE_CHECKING:
-    from nnkit.engine.listener import Listener
+    from nnkit.engine.listener import Listener, Value
     from nnkit.engine.trainer import Stop
 
 ReadyOf: TypeAlias = Callable[[str], Ready]
@@ -175,9 +175,11 @@ class MemberListener:
         """Move on within an epoch."""
         self._overview.moved(self._name, min(1.0, (epoch + step / self._steps) / self._epochs))
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: "Mapping[str, Value]") -> None:
         """Pass it on under the member's label, as a part of the phase's name."""
-        self.step(int(record["epoch"] or 0), 0)
+        from nnkit.engine.hooks import epoch_of
+
+        self.step(epoch_of(record), 0)
         self._overview.listener.epoch_ended({**record, "phase": f"{label(self._name)}: {record['phase']}"})
 
     def note(self, text: str) -> None:

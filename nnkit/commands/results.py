@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
-from nnkit.commands.plot import history_picture, prediction_pictures, write_pictures
+from nnkit.commands.plot import history_pictures, prediction_pictures, write_pictures
 from nnkit.data.pipeline import Pipeline
+from nnkit.engine.health import findings
 from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, confusion_csv, evaluate
 from nnkit.inference import Predictor
 from nnkit.metrics import or_defaults
 from nnkit.predictions import Layout, Predictions, predictions_csv, read_predictions
 from nnkit.runs.card import model_card
-from nnkit.runs.folder import CARD, CONFUSION, METRICS, PREDICTIONS, RunFolder
+from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, PREDICTIONS, RunFolder
 from nnkit.runs.folds import combine_folds, combine_seeds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
@@ -49,7 +50,7 @@ def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool
     run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
     _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
     if pictures:
-        write_pictures(run.path, history_picture(run.history()) | prediction_pictures(pipeline, outcome.reported))
+        write_pictures(run.path, history_pictures(run.history()) | prediction_pictures(pipeline, outcome.reported))
 
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
@@ -101,4 +102,5 @@ def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> No
         confusion = run.read(CONFUSION).decode()
     except RunError:
         confusion = None
-    run.write(CARD, model_card(manifest, experiment, run.metrics(), confusion))
+    words = [finding.words for finding in findings(run.history())] if (run.path / HISTORY).exists() else []
+    run.write(CARD, model_card(manifest, experiment, run.metrics(), confusion, words))

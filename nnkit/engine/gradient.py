@@ -1,6 +1,7 @@
 """The phase that most procedures use: one network, one loss, one optimizer."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,8 +30,8 @@ class Trainable(Protocol):
     def train(self, mode: bool = True) -> object:
         """Switch dropout and batch statistics on or off."""
 
-    def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """Iterate over the parameters."""
+    def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Iterate over the parameters, from the input upwards, with their names, ``layer.weight``."""
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the live parameters and buffers by name."""
@@ -98,7 +99,10 @@ class GradientPhase:
         self._lr_factor = lr_factor
         self._lr_per_step = lr_per_step
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
-        self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+        self._parameters = list(named.values())
+        self._layers = [name.partition(".")[0] for name in named]
+        self._norms = dict.fromkeys(self._layers, 0.0)
         self._device = data.rows.device
         self._scaler = torch.amp.GradScaler(self._device.type) if options.autocast == torch.float16 else None
         self._step = bare_step(optimizer)
@@ -199,7 +203,9 @@ class GradientPhase:
         self._losses, self._outputs = [], []
         if self._validation is not None:
             values |= self._scoring.validation(*self._evaluate(self._validation))
-        return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": self._gradient_norm()}
+        self._norms = self._layer_norms()
+        norm = math.hypot(*self._norms.values())
+        return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": norm}
 
     def _evaluate(self, rows: Batch) -> tuple[float, Tensor | None]:
         self.network.train(False)
@@ -218,10 +224,17 @@ class GradientPhase:
         mean = torch.cat(losses).double().mean()
         return float(mean if penalty is None else mean + penalty), torch.cat(outputs) if outputs else None
 
-    def _gradient_norm(self) -> float:
-        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        norm = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
-        return norm if self._scaler is None else norm / float(self._scaler.get_scale())
+    def _layer_norms(self) -> dict[str, float]:
+        gradients = [parameter.grad for parameter in self._parameters]
+        scale = 1.0 if self._scaler is None else float(self._scaler.get_scale())
+        layers: dict[str, list[float]] = {}
+        for layer, norm in zip(self._layers, norms_of(gradients), strict=True):
+            layers.setdefault(layer, []).append(norm)
+        return {layer: math.hypot(*norms) / scale for layer, norms in layers.items()}
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of the epoch's last gradient in each layer, after clipping."""
+        return self._norms
 
     def weights(self) -> Arrays:
         """Return copies of the parameters and buffers by name."""
@@ -256,6 +269,16 @@ class GradientPhase:
             self._scaler.load_state_dict(state["scaler"])
         self._losses = list(torch.from_numpy(state["losses"]).to(self._device))
         self._outputs = [] if state["outputs"] is None else [torch.from_numpy(state["outputs"]).to(self._device)]
+
+
+def norms_of(gradients: Sequence[Tensor | None]) -> list[float]:
+    """Return the norm of each gradient, 0 for one that is missing; the squares of tiny values do not become 0."""
+    there = [gradient for gradient in gradients if gradient is not None]
+    if not there:
+        return [0.0] * len(gradients)
+    dtype = torch.float32 if there[0].device.type == "mps" else torch.float64
+    norms = iter(torch.stack([torch.linalg.vector_norm(gradient, dtype=dtype) for gradient in there]).tolist())
+    return [0.0 if gradient is None else next(norms) for gradient in gradients]
 
 
 def to_array(tensor: Tensor) -> NDArray[Any]:

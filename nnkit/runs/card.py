@@ -11,15 +11,23 @@ from nnkit.spec import Experiment
 
 
 def model_card(
-    manifest: Manifest, experiment: Experiment, metrics: Mapping[str, Any], confusion: str | None = None
+    manifest: Manifest,
+    experiment: Experiment,
+    metrics: Mapping[str, Any],
+    confusion: str | None = None,
+    warnings: Sequence[str] = (),
 ) -> str:
-    """Return the card as Markdown; ``metrics`` and ``confusion`` are metrics.json and confusion_matrix.csv."""
+    """Return the card as Markdown; ``metrics`` and ``confusion`` are metrics.json and confusion_matrix.csv.
+
+    ``warnings`` are sentences on what went wrong in training, without their full stops.
+    """
     sections = [
         [f"# {manifest.name}", *([experiment.description] if experiment.description else []), _what(experiment)],
         ["## Results", *_results(metrics, manifest)],
         ["## Confusion matrix", "Rows are the truth, columns the prediction.", _confusion(confusion)]
         if confusion
         else [],
+        ["## Warnings", *(f"{text[0].upper()}{text[1:]}." for text in warnings)] if warnings else [],
         ["## Use", *_use(manifest)],
         ["## Data", _data(experiment, manifest)],
         ["## How it was made", _made(manifest)],

@@ -16,7 +16,7 @@ import pytest
 
 from nnkit.commands.train import resume, train
 from nnkit.engine.checkpoint import Checkpoint
-from nnkit.engine.listener import Silence
+from nnkit.engine.listener import Silence, Value
 from nnkit.errors import InterruptError, ResourceError, RunError
 from nnkit.runs.folder import RunFolder
 from tests.commands.experiments import write
@@ -224,7 +224,7 @@ class Terminating(Silence):
     def __init__(self, epochs: int) -> None:
         self.left = epochs
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: Mapping[str, Value]) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGTERM)

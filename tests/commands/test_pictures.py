@@ -16,7 +16,7 @@ from nnkit.commands.predict import predict
 from nnkit.commands.train import resume, train
 from nnkit.config.document import dump_yaml
 from nnkit.data.sources import images as images_module
-from nnkit.engine.listener import Silence
+from nnkit.engine.listener import Silence, Value
 from nnkit.errors import DataError, RunError
 from nnkit.frames import galleries
 from tests.frames.drawn import encoded, folder, photo, png, unreadable
@@ -219,7 +219,7 @@ EVERY_EPOCH = {"type": "checkpoint", "every_seconds": 0, "monitor": "train_loss"
 class Stop(Silence):
     """Ends a training after its second epoch."""
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: Mapping[str, Value]) -> None:
         if record["epoch"] == 2:
             raise KeyboardInterrupt
 

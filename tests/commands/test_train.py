@@ -27,6 +27,7 @@ FILES = {
     "confusion_matrix.csv",
     "confusion_matrix.png",
     "history.jsonl",
+    "gradients.png",
     "history.png",
     "metrics.json",
     "pipeline.json",

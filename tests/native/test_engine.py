@@ -138,6 +138,7 @@ def arguments(**changes: Any) -> tuple[Any, ...]:
         "rates": np.full(2, 0.1),
         "losses": np.empty(2, floats),
         "outputs": np.empty((4, 3), floats),
+        "norms": np.empty(len(net.ops)),
     }
     sizes = {"batch": 2, "part": 2}
     for key, value in changes.items():
@@ -161,6 +162,7 @@ def test_arrays_that_do_not_fit_are_refused_before_anything_is_computed() -> Non
         "rates": [np.zeros(1)],
         "losses": [np.empty(3, np.float32)],
         "outputs": [np.empty(5, np.float32)],
+        "norms": [np.empty(1)],
         "batch": [0, -2, 5],
         "part": [0, 5],
         "loss": [np.full(13, 99.0), np.full(13, np.nan), np.zeros(3)],
