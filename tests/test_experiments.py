@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from nnkit.cli import run
+from nnkit.commands.train import train as train_command
 from nnkit.config.document import load_document
 from nnkit.spec import load
 
@@ -26,13 +27,69 @@ BY_HAND = {
     "forward_relu_output": [0, 12],
 }
 
+TRACED_ONLY = {"computational_graph"}
+"""Experiments without weights: there is nothing to train."""
+
+PUBLIC = {
+    "mnist_cnn": {
+        "data.source.images": "mnist/train-images-idx3-ubyte.gz",
+        "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
+        "data.split.test.images": "mnist/t5k-even-images-idx3-ubyte.gz",
+        "data.split.test.labels": "mnist/t5k-even-labels-idx1-ubyte.gz",
+    },
+    "fashion_cnn": {
+        "data.source.images": "fashion_mnist/train10k-images-idx3-ubyte.gz",
+        "data.source.labels": "fashion_mnist/train10k-labels-idx1-ubyte.gz",
+        "data.split.test.images": "fashion_mnist/t2k-images-idx3-ubyte.gz",
+        "data.split.test.labels": "fashion_mnist/t2k-labels-idx1-ubyte.gz",
+    },
+    "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
+}
+"""Where the experiments on public data find it in the developers' folder."""
+SMALL = {"mnist_cnn": ["data.split.train=500"], "fashion_cnn": ["data.split.train=500"]}
+"""What makes the training of an experiment short enough for a test."""
+
+UPPER = {"transfer_digits": "transfer_digits_base"}
+"""Experiments that take layers over from the run of another one, which is trained before."""
+UPPER_SETTINGS = ["training.procedure.head_epochs=1"]
+
 each_experiment = pytest.mark.parametrize("spec", EXPERIMENTS, ids=lambda path: path.stem)
 
 
-def train(spec: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+@pytest.fixture(scope="module")
+def lower_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a run of each experiment that another one takes layers over from, after two epochs."""
+    out = tmp_path_factory.mktemp("lower")
+    return {
+        name: train_command(FOLDER / f"{name}.yaml", overrides=["training.epochs=2"], out=out)
+        for name in set(UPPER.values())
+    }
+
+
+def settings(spec: Path, request: pytest.FixtureRequest) -> list[str]:
+    """Return the options that show an experiment its data, or the run below it; skips where that is not there."""
+    if spec.stem in UPPER:
+        lower = request.getfixturevalue("lower_runs")[UPPER[spec.stem]]
+        return [part for setting in (f"model.layers[0].run={lower}", *UPPER_SETTINGS) for part in ("--set", setting)]
+    if spec.stem not in PUBLIC:
+        return []
+    folder: Path = request.getfixturevalue("shared_data")
+    return [part for key, path in PUBLIC[spec.stem].items() for part in ("--set", f"{key}={folder / path}")]
+
+
+def train(spec: Path, out: Path, capsys: pytest.CaptureFixture[str], *options: str) -> Path:
     """Train for two epochs and return the run's folder."""
-    assert run(["train", str(spec), "--set", "training.epochs=2", "--out", str(out)]) == 0, capsys.readouterr().err
+    small = [part for setting in SMALL.get(spec.stem, []) for part in ("--set", setting)]
+    arguments = ["train", str(spec), "--set", "training.epochs=2", "--out", str(out), *small, *options]
+    assert run(arguments) == 0, capsys.readouterr().err
     return Path(capsys.readouterr().out.strip())
+
+
+def test_an_experiment_that_needs_a_run_says_where_it_looked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(FOLDER / "transfer_digits.yaml")]) == 5
+    said = capsys.readouterr().err
+    assert "transfer_digits.yaml:24: model.layers[0].run: " in said
+    assert "runs/transfer-digits-base/RUN: missing; expected a run folder, as nnkit train prints it" in said
 
 
 def test_there_are_experiments() -> None:
@@ -54,13 +111,15 @@ def test_tells_what_it_teaches(spec: Path) -> None:
 
 
 @each_experiment
-def test_checks(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", str(spec)]) == 0, capsys.readouterr().err
+def test_checks(spec: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(spec), *settings(spec, request)]) == 0, capsys.readouterr().err
 
 
-@each_experiment
-def test_trains_to_a_whole_run_folder(spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = train(spec, tmp_path, capsys)
+@pytest.mark.parametrize("spec", [path for path in EXPERIMENTS if path.stem not in TRACED_ONLY], ids=lambda p: p.stem)
+def test_trains_to_a_whole_run_folder(
+    spec: Path, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = train(spec, tmp_path, capsys, *settings(spec, request))
     confusion = {"confusion_matrix.csv", "confusion_matrix.png"}
     classifies = spec.stem not in NO_CONFUSION | set(BY_HAND)
     assert ALWAYS | (confusion if classifies else set()) <= {path.name for path in folder.iterdir()}
@@ -79,3 +138,28 @@ def test_forward_propagation_gives_the_numbers_done_by_hand(
     assert run(["predict", str(folder)]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert [float(row["prediction"]) for row in rows] == pytest.approx(numbers, rel=1e-7)
+
+
+@pytest.mark.parametrize("name", sorted(TRACED_ONLY))
+def test_what_has_no_weights_is_traced_and_says_so(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = FOLDER / f"{name}.yaml"
+    assert run(["train", str(spec), "--out", str(tmp_path)]) == 3
+    assert f"no layer has weights; see what it computes: nnkit trace {spec}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert run(["check", str(spec)]) == 0
+    assert "0: there is nothing to train; nnkit trace shows" in capsys.readouterr().out
+
+
+def test_the_computational_graph_has_the_numbers_done_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["trace", str(FOLDER / "computational_graph.yaml")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    last = {line[0]: line[-2:] for line in lines[1:6]}
+    assert last == {
+        "input.x": ["1", "-3"],
+        "input.y": ["3", "-3"],
+        "input.z": ["-3", "4"],
+        "p": ["4", "-3"],
+        "g": ["-12", "1"],
+    }
