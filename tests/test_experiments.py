@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from nnkit.cli import run
+from nnkit.commands.train import train as train_command
 from nnkit.config.document import load_document
 from nnkit.spec import load
 
@@ -48,11 +49,28 @@ PUBLIC = {
 SMALL = {"mnist_cnn": ["data.split.train=500"], "fashion_cnn": ["data.split.train=500"]}
 """What makes the training of an experiment short enough for a test."""
 
+UPPER = {"transfer_digits": "transfer_digits_base"}
+"""Experiments that take layers over from the run of another one, which is trained before."""
+UPPER_SETTINGS = ["training.procedure.head_epochs=1"]
+
 each_experiment = pytest.mark.parametrize("spec", EXPERIMENTS, ids=lambda path: path.stem)
 
 
+@pytest.fixture(scope="module")
+def lower_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a run of each experiment that another one takes layers over from, after two epochs."""
+    out = tmp_path_factory.mktemp("lower")
+    return {
+        name: train_command(FOLDER / f"{name}.yaml", overrides=["training.epochs=2"], out=out)
+        for name in set(UPPER.values())
+    }
+
+
 def settings(spec: Path, request: pytest.FixtureRequest) -> list[str]:
-    """Return the options that show an experiment its data; skips where that is not there."""
+    """Return the options that show an experiment its data, or the run below it; skips where that is not there."""
+    if spec.stem in UPPER:
+        lower = request.getfixturevalue("lower_runs")[UPPER[spec.stem]]
+        return [part for setting in (f"model.layers[0].run={lower}", *UPPER_SETTINGS) for part in ("--set", setting)]
     if spec.stem not in PUBLIC:
         return []
     folder: Path = request.getfixturevalue("shared_data")
@@ -65,6 +83,13 @@ def train(spec: Path, out: Path, capsys: pytest.CaptureFixture[str], *options: s
     arguments = ["train", str(spec), "--set", "training.epochs=2", "--out", str(out), *small, *options]
     assert run(arguments) == 0, capsys.readouterr().err
     return Path(capsys.readouterr().out.strip())
+
+
+def test_an_experiment_that_needs_a_run_says_where_it_looked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(FOLDER / "transfer_digits.yaml")]) == 5
+    said = capsys.readouterr().err
+    assert "transfer_digits.yaml:24: model.layers[0].run: " in said
+    assert "runs/transfer-digits-base/RUN: missing; expected a run folder, as nnkit train prints it" in said
 
 
 def test_there_are_experiments() -> None:
