@@ -134,6 +134,8 @@ def _decodes(kind: type[Options], options: Mapping[str, Any]) -> bool:
 
 def _sample(families: Families, schema: Mapping[str, Any], name: str) -> Any:
     """Return a value that ``schema`` takes; ``name`` stands for any text."""
+    if "examples" in schema:
+        return schema["examples"][0]
     if FAMILY in schema:
         entries = families[schema[FAMILY]].entries
         return _example(families, schema[FAMILY], min(entries, key=lambda piece: len(_needed(entries[piece]))))

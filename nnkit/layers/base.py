@@ -47,6 +47,8 @@ class Example:
     shapes: tuple[Shape, ...] = ((8,),)
     below: int | None = None
     """Where inputs are indices: whole numbers below this."""
+    misfit: tuple[Shape, ...] | None = None
+    """Inputs too many or too few, where one instead of several, or two instead of one, are right."""
 
 
 class Layer(Piece):
@@ -57,6 +59,11 @@ class Layer(Piece):
     unit_axis: ClassVar[int] = -1
     """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
     example: ClassVar[Example] = Example({})
+
+    @property
+    def carries(self) -> bool:
+        """Whether the layer goes on, in training, where the batch before ended."""
+        return False
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the output's shape for these input shapes; raises ``ShapeError``. Plain Python, no torch."""

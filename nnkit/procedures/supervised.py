@@ -70,6 +70,7 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
+            _stateful_problem(plan, loop),
         ]
         metrics = [
             Problem(
@@ -329,6 +330,17 @@ def _frozen_problem(plan: Plan) -> Problem | None:
     return Problem(
         ("model", "layers"), f"there is nothing to train: {reason}; add a dense layer, or set trainable: true"
     )
+
+
+def _stateful_problem(plan: Plan, loop: Loop) -> Problem | None:
+    node = plan.stateful
+    if node is None or loop.accumulate == 1:
+        return None
+    message = (
+        f"the layer {node.name} is stateful and goes on where the batch before ended, which accumulate, by adding up "
+        f"batches of other rows, breaks; expected 1"
+    )
+    return Problem(("training", "accumulate"), message)
 
 
 def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":
