@@ -77,7 +77,7 @@ class RowDraws:
 
     seed: int
     phase: str
-    _slabs: dict[str, tuple[tuple[int, int], NDArray[np.uint16]]] = field(default_factory=dict, init=False)
+    _slabs: dict[str, tuple[tuple[int, int, int], NDArray[np.uint16]]] = field(default_factory=dict, init=False)
 
     def numbers(self, name: str, epoch: int, start: int, rows: int, values: int) -> NDArray[np.uint16]:
         """Return numbers from 0 to 65,535 [rows, values] for the rows of ``epoch`` from the place ``start`` on."""
@@ -90,12 +90,12 @@ class RowDraws:
 
     def _slab(self, name: str, epoch: int, slab: int, size: int, values: int) -> NDArray[np.uint16]:
         kept = self._slabs.get(name)
-        if kept is not None and kept[0] == (epoch, slab):
+        if kept is not None and kept[0] == (epoch, slab, values):
             return kept[1]
         source = bits(self.seed, "draws", self.phase, name, epoch, slab)
         raw = source.random_raw(-(-size * values // 4)).astype("<u8", copy=False)
         numbers = raw.view("<u2")[: size * values].reshape(size, values).astype(np.uint16, copy=False)
-        self._slabs[name] = (epoch, slab), numbers
+        self._slabs[name] = (epoch, slab, values), numbers
         return numbers
 
     def normal(self, name: str, epoch: int, start: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

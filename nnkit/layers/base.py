@@ -54,6 +54,8 @@ class Example:
     """Where inputs are indices: whole numbers below this."""
     others: tuple[tuple[Shape, ...], ...] = ()
     """More shapes of inputs that the layer takes: with other axes, or axes of varying length."""
+    misfit: tuple[Shape, ...] | None = None
+    """Inputs too many or too few, where one instead of several, or two instead of one, are right."""
 
 
 class Layer(Piece):
@@ -67,6 +69,11 @@ class Layer(Piece):
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Options of the node that the layer reads too, by the option of its own that must stand beside them."""
     example: ClassVar[Example] = Example({})
+
+    @property
+    def carries(self) -> bool:
+        """Whether the layer goes on, in training, where the batch before ended."""
+        return False
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the output's shape for these input shapes; raises ``ShapeError``. Plain Python, no torch."""

@@ -74,6 +74,11 @@ class Plan:
         """The shape of a row of the output."""
         return self.nodes[-1].output
 
+    @property
+    def stateful(self) -> PlannedNode | None:
+        """The first layer that carries its state from batch to batch in training, if there is one."""
+        return next((node for node in self.nodes if node.layer.carries), None)
+
     def weights(self) -> dict[str, Weight]:
         """Return every weight by its full name, ``node.weight``."""
         return {f"{node.name}.{name}": weight for node in self.nodes for name, weight in node.weights.items()}

@@ -1,6 +1,7 @@
 """The graph network: modules in the order of a spec, each reading values that were computed before it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nnkit.nn.random import Draws, RandomModule
-from nnkit.nn.sequence import Lengths, Padded, SequenceModule, first
+from nnkit.nn.sequence import Lengths, Padded, SequenceModule, carrying, first
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Step:
 
     def regular(self) -> list[nn.Parameter]:
         """Return the parameters that regularization acts on."""
-        return [getattr(self.module, name) for name in self.kernels]
+        return [self.module.get_parameter(name) for name in self.kernels]
 
 
 class GraphNetwork(nn.Module):
@@ -119,11 +120,51 @@ class GraphNetwork(nn.Module):
         super().train(mode)
         for module in self._frozen:
             module.train(False)
+            for _, carrier in carrying(module):
+                carrier.carrying = mode
         for module in self._parts:
             module.train(mode)
         for module in self._still:
             module.train(False)
         return self
+
+    def carried(self) -> dict[str, Tensor]:
+        """Return what stateful modules carry to the next batch of training, by name."""
+        return {
+            f"{name}.{number}": tensor
+            for name, module in carrying(self)
+            for number, tensor in enumerate(module.carried)
+        }
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        """Let the next batch of training go on from what ``carried`` gave; raises ``ValueError`` for other names."""
+        self.clear_carried()
+        modules = dict(carrying(self))
+        for full, tensor in state.items():
+            name = full.rpartition(".")[0]
+            if name not in modules:
+                raise ValueError(f"no layer carries {full}")
+            modules[name].carried += (tensor,)
+
+    def clear_carried(self) -> None:
+        """Let the next batch of training start anew."""
+        for _, module in carrying(self):
+            module.reset_state()
+
+    @contextmanager
+    def stepping(self) -> Iterator[None]:
+        """Let every recurrent layer go on from call to call, so that a sequence can be fed in parts, or step by step.
+
+        The first call starts anew. Afterwards training's carried state is what it was.
+        """
+        before = {name: module.carried for name, module in carrying(self)}
+        for _, module in carrying(self):
+            module.stepping, module.carried = True, ()
+        try:
+            yield
+        finally:
+            for name, module in carrying(self):
+                module.stepping, module.carried = False, before[name]
 
     def set_draws(self, draws: Draws) -> None:
         """Let every random module draw from ``draws``, under the name of its step."""

@@ -80,6 +80,7 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
+            _stateful_problem(plan, loop),
         ]
         metrics = [
             Problem(
@@ -363,6 +364,17 @@ def _frozen_problem(plan: Plan) -> Problem | None:
         return None
     message = "there is nothing to train: every layer is frozen; add a dense layer, or set trainable: true"
     return Problem(("model", "layers"), message)
+
+
+def _stateful_problem(plan: Plan, loop: Loop) -> Problem | None:
+    node = plan.stateful
+    if node is None or loop.accumulate == 1:
+        return None
+    message = (
+        f"the layer {node.name} is stateful and goes on where the batch before ended, which accumulate, by adding up "
+        f"batches of other rows, breaks; expected 1"
+    )
+    return Problem(("training", "accumulate"), message)
 
 
 def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":

@@ -1,6 +1,6 @@
 """A small phase over a real network, and stores and clocks that tests can steer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,15 @@ class Net(nn.Module):
         return None
 
     def constrain(self) -> None:
+        return None
+
+    def carried(self) -> dict[str, Tensor]:
+        return {}
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        assert not state
+
+    def clear_carried(self) -> None:
         return None
 
 
