@@ -194,6 +194,17 @@ def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monk
     assert same(run, train(tmp_path / "spec.yaml", out=tmp_path / "whole"))
 
 
+def test_a_checkpoint_that_names_no_value_watches_the_training_without_validation_rows(tmp_path: Path) -> None:
+    """What resolved.yaml says of it must be right for a run that goes on."""
+    callbacks = [{"type": "checkpoint", "every_seconds": 0}]
+    spec = write(tmp_path, data__split={"test": 0.25}, training__callbacks=callbacks, training__epochs=2)
+    run = train(spec, out=tmp_path / "runs")
+    manifest = RunFolder.open(run).manifest
+    RunFolder.open(run).seal(manifest, "interrupted")
+    assert resume(run) == run
+    assert (run / "checkpoints" / "best.safetensors").exists()
+
+
 def interrupted(tmp_path: Path) -> Path:
     long = CHANGES | {"training__epochs": 50_000, "training__callbacks": []}
     process, run = started(write(tmp_path, **long), tmp_path / "runs")
