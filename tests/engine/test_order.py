@@ -46,3 +46,13 @@ def test_a_rows_numbers_do_not_depend_on_what_is_drawn_with_them(values: int) ->
 def test_values_drop_out_as_often_as_the_rate_says(rate: float) -> None:
     numbers = RowDraws(0, "p").numbers("layer", 0, 0, 5000, 40)
     assert (numbers < threshold(rate)).mean() == pytest.approx(rate, abs=0.005)
+
+
+def test_rows_of_other_lengths_have_other_numbers_of_draws() -> None:
+    draws = RowDraws(1, "p")
+    assert [draws.numbers("dropout", 0, start, 2, values).shape for start, values in ((0, 6), (2, 3), (4, 6))] == [
+        (2, 6),
+        (2, 3),
+        (2, 6),
+    ]
+    assert np.array_equal(draws.numbers("dropout", 0, 0, 2, 6), RowDraws(1, "p").numbers("dropout", 0, 0, 2, 6))
