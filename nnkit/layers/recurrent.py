@@ -70,8 +70,9 @@ class RecurrentLayer(Layer):
     )
     stateful: bool = Field(
         default=False,
-        description="In training, go on from where the same row of the last batch ended (truncated back-propagation "
-        "through time). An epoch, and a batch of another size, start from zeros; evaluation always does.",
+        description="In training, go on from where the same row of the batch before ended (truncated back-propagation "
+        "through time). The rows then keep their order and are cut into streams, one for each row of a batch. An "
+        "epoch, and a batch of another size, start from zeros; evaluation always does.",
     )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the inputs that are 0 in training, the same ones at all steps."

@@ -70,7 +70,7 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
-            _stateful_problem(plan, loop),
+            self._stateful_problem(plan, loop),
         ]
         metrics = [
             Problem(
@@ -114,6 +114,17 @@ class Supervised(Procedure):
             classes = ", ".join(pipeline.classes)
             return Problem(path, f"expected a weight for each class ({classes}), found {', '.join(self.class_weights)}")
         return None
+
+    def _stateful_problem(self, plan: Plan, loop: Loop) -> Problem | None:
+        node = plan.stateful
+        if node is None or (loop.accumulate == 1 and self.sampling == "uniform"):
+            return None
+        place = "accumulate" if loop.accumulate > 1 else "procedure.sampling"
+        message = (
+            f"the layer {node.name} is stateful: each row goes on where the same row of the batch before ended, and "
+            f"{place.rpartition('.')[2]} puts other rows there; leave it out"
+        )
+        return Problem(("training", *place.split(".")), message)
 
     def trained(self, plan: Plan) -> Plan:
         """Return the plan without an output activation that the loss absorbs."""
@@ -230,7 +241,8 @@ class Supervised(Procedure):
         if self.sampling == "balanced":
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
-        return RowOrder(len(train), work.seed, PHASE, chances)
+        streams = work.plan.stateful is not None
+        return RowOrder(len(train), work.seed, PHASE, chances, batch=work.loop.batch_size, streams=streams)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
@@ -330,17 +342,6 @@ def _frozen_problem(plan: Plan) -> Problem | None:
     return Problem(
         ("model", "layers"), f"there is nothing to train: {reason}; add a dense layer, or set trainable: true"
     )
-
-
-def _stateful_problem(plan: Plan, loop: Loop) -> Problem | None:
-    node = plan.stateful
-    if node is None or loop.accumulate == 1:
-        return None
-    message = (
-        f"the layer {node.name} is stateful and goes on where the batch before ended, which accumulate, by adding up "
-        f"batches of other rows, breaks; expected 1"
-    )
-    return Problem(("training", "accumulate"), message)
 
 
 def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":
