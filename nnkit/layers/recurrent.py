@@ -24,8 +24,8 @@ def steps_and_features(layer: Layer, shape: Shape) -> tuple[int | None, int]:
     if len(shape) != 2 or shape[1] is None:
         hint = {
             0: "put a reshape in front of it",
-            1: "turn numbers of one row into steps by a reshape to [steps, features], or indices into vectors by an "
-            "embedding",
+            1: "a recurrent layer above gives all its steps with return_sequences: true; plain numbers become steps by "
+            "a reshape to [steps, features], and indices vectors by an embedding",
         }.get(len(shape), "bring each step into one axis by time_distributed with flatten, or by a reshape")
         raise ShapeError(f"{layer.type_name} needs steps x features, got {show(shape)}; {hint}")
     return shape[0], shape[1]
