@@ -124,7 +124,7 @@ def _plain(made: Ready, rows: int, epochs: int) -> bytes:
 
 def _order(made: Ready) -> "RowOrder":
     training = made.experiment.training
-    return training.procedure.order(made.prepared.train, training, made.experiment.seed)
+    return training.procedure.order(made.plan, made.prepared.train, training, made.experiment.seed)
 
 
 def values_of(rows: Dataset, name: str, chosen: "Sequence[int] | NDArray[np.int64]") -> "NDArray[np.float32]":

@@ -151,6 +151,22 @@ class GraphNetwork(nn.Module):
         for _, module in carrying(self):
             module.reset_state()
 
+    @torch.inference_mode()
+    def steps_alone(self, inputs: Mapping[str, Tensor]) -> bool:
+        """Tell whether these sequences [n, steps, ...], fed step by step, give what they give at once: [n, steps, ...].
+
+        Not so where a layer looks ahead, or back in another way than by a recurrent state, such as attention does.
+        """
+        steps = min(x.shape[1] for x in inputs.values())
+        at_once = self(inputs)
+        try:
+            with self.stepping():
+                parts = [self({name: x[:, k : k + 1] for name, x in inputs.items()}) for k in range(steps)]
+        except RuntimeError:  # A layer is made for another number of steps.
+            return False
+        by_step = torch.cat(parts, 1)
+        return by_step.shape == at_once.shape and torch.allclose(by_step, at_once, rtol=1e-3, atol=1e-4)
+
     @contextmanager
     def stepping(self) -> Iterator[None]:
         """Let every recurrent layer go on from call to call, so that a sequence can be fed in parts, or step by step.

@@ -80,7 +80,7 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
-            _stateful_problem(plan, loop),
+            self._stateful_problem(plan, loop),
         ]
         metrics = [
             Problem(
@@ -124,6 +124,17 @@ class Supervised(Procedure):
             classes = ", ".join(pipeline.classes)
             return Problem(path, f"expected a weight for each class ({classes}), found {', '.join(self.class_weights)}")
         return None
+
+    def _stateful_problem(self, plan: Plan, loop: Loop) -> Problem | None:
+        node = plan.stateful
+        if node is None or (loop.accumulate == 1 and self.sampling == "uniform"):
+            return None
+        place = "accumulate" if loop.accumulate > 1 else "procedure.sampling"
+        message = (
+            f"the layer {node.name} is stateful: each row goes on where the same row of the batch before ended, and "
+            f"{place.rpartition('.')[2]} puts other rows there; leave it out"
+        )
+        return Problem(("training", *place.split(".")), message)
 
     def trained(self, plan: Plan) -> Plan:
         """Return the plan without an output activation that the loss absorbs."""
@@ -194,7 +205,7 @@ class Supervised(Procedure):
             data=RowBatches(
                 self._to_batch(work.prepared.train, work),
                 size,
-                self._order(work.prepared.train, work.loop, work.seed, name),
+                self._order(work.plan, work.prepared.train, work.loop, work.seed, name),
             ),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
@@ -227,7 +238,7 @@ class Supervised(Procedure):
             base_lr=self.optimizer.lr,
             rows=self._to_rows(work.prepared.train, work),
             validation=self._to_rows(validation, work) if validation else None,
-            order=self.order(work.prepared.train, work.loop, work.seed),
+            order=self.order(work.plan, work.prepared.train, work.loop, work.seed),
             draws=RowDraws(work.seed, PHASE),
             scoring=self._scoring(work),
             options=options,
@@ -253,11 +264,11 @@ class Supervised(Procedure):
     def _lr_per_step(self) -> bool:
         return self.optimizer.schedule is not None and self.optimizer.schedule.per == "step"
 
-    def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+    def order(self, plan: Plan, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
         """Return the order of the training rows in each epoch of the first phase."""
-        return self._order(train, loop, seed, PHASE)
+        return self._order(plan, train, loop, seed, PHASE)
 
-    def _order(self, train: "Dataset", loop: Loop, seed: int, phase: str) -> "RowOrder":
+    def _order(self, plan: Plan, train: "Dataset", loop: Loop, seed: int, phase: str) -> "RowOrder":
         from nnkit.engine.order import RowOrder
         from nnkit.engine.ragged import Ragged
 
@@ -266,7 +277,8 @@ class Supervised(Procedure):
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
         lengths = next((rows.lengths for rows in train.inputs.values() if isinstance(rows, Ragged)), None)
-        return RowOrder(len(train), seed, phase, chances, lengths, loop.batch_size * loop.accumulate)
+        batch, streams = loop.batch_size * loop.accumulate, plan.stateful is not None
+        return RowOrder(len(train), seed, phase, chances, lengths, batch, streams)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
@@ -364,17 +376,6 @@ def _frozen_problem(plan: Plan) -> Problem | None:
         return None
     message = "there is nothing to train: every layer is frozen; add a dense layer, or set trainable: true"
     return Problem(("model", "layers"), message)
-
-
-def _stateful_problem(plan: Plan, loop: Loop) -> Problem | None:
-    node = plan.stateful
-    if node is None or loop.accumulate == 1:
-        return None
-    message = (
-        f"the layer {node.name} is stateful and goes on where the batch before ended, which accumulate, by adding up "
-        f"batches of other rows, breaks; expected 1"
-    )
-    return Problem(("training", "accumulate"), message)
 
 
 def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":
