@@ -1,6 +1,7 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
@@ -116,15 +117,14 @@ class Supervised(Procedure):
         return None
 
     def _stateful_problem(self, plan: Plan, loop: Loop) -> Problem | None:
-        node = plan.stateful
-        if node is None or (loop.accumulate == 1 and self.sampling == "uniform"):
+        if plan.stateful is None or (loop.accumulate == 1 and self.sampling == "uniform"):
             return None
-        place = "accumulate" if loop.accumulate > 1 else "procedure.sampling"
+        place = ("accumulate",) if loop.accumulate > 1 else ("procedure", "sampling")
         message = (
-            f"the layer {node.name} is stateful: each row goes on where the same row of the batch before ended, and "
-            f"{place.rpartition('.')[2]} puts other rows there; leave it out"
+            f"the layer {plan.stateful.name} is stateful: each row goes on where the same row of the batch before "
+            f"ended, and {place[-1]} puts other rows there; leave it out"
         )
-        return Problem(("training", *place.split(".")), message)
+        return Problem(("training", *place), message)
 
     def trained(self, plan: Plan) -> Plan:
         """Return the plan without an output activation that the loss absorbs."""
@@ -180,13 +180,14 @@ class Supervised(Procedure):
         draws = draws_on(torch.device(work.device), work.seed, PHASE)
         network.set_draws(draws)
         size = work.loop.batch_size * work.loop.accumulate
+        order = replace(self._order(work), streams=work.plan.stateful is not None)
         return GradientPhase(
             name=PHASE,
             epochs=work.loop.epochs,
             network=network,
             loss=self.loss.build(self._fuses(work.plan)),
             optimizer=self.optimizer.build([p for p in network.parameters() if p.requires_grad]),
-            data=RowBatches(self._to_batch(work.prepared.train, work), size, self._order(work)),
+            data=RowBatches(self._to_batch(work.prepared.train, work), size, order),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
             options=step_options(work),
@@ -241,8 +242,7 @@ class Supervised(Procedure):
         if self.sampling == "balanced":
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
-        streams = work.plan.stateful is not None
-        return RowOrder(len(train), work.seed, PHASE, chances, batch=work.loop.batch_size, streams=streams)
+        return RowOrder(len(train), work.seed, PHASE, chances, batch=work.loop.batch_size)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
