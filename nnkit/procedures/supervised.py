@@ -126,15 +126,14 @@ class Supervised(Procedure):
         return None
 
     def _stateful_problem(self, plan: Plan, loop: Loop) -> Problem | None:
-        node = plan.stateful
-        if node is None or (loop.accumulate == 1 and self.sampling == "uniform"):
+        if plan.stateful is None or (loop.accumulate == 1 and self.sampling == "uniform"):
             return None
-        place = "accumulate" if loop.accumulate > 1 else "procedure.sampling"
+        place = ("accumulate",) if loop.accumulate > 1 else ("procedure", "sampling")
         message = (
-            f"the layer {node.name} is stateful: each row goes on where the same row of the batch before ended, and "
-            f"{place.rpartition('.')[2]} puts other rows there; leave it out"
+            f"the layer {plan.stateful.name} is stateful: each row goes on where the same row of the batch before "
+            f"ended, and {place[-1]} puts other rows there; leave it out"
         )
-        return Problem(("training", *place.split(".")), message)
+        return Problem(("training", *place), message)
 
     def trained(self, plan: Plan) -> Plan:
         """Return the plan without an output activation that the loss absorbs."""
