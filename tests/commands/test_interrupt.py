@@ -65,9 +65,9 @@ EPOCHS = {"torch": 40, "native": 4000}
 """So many take a second or more, so that kills come in all moments."""
 
 
-def kill_and_resume(tmp_path: Path, engine: str, kills: int, seed: int) -> None:
+def kill_and_resume(tmp_path: Path, engine: str, kills: int, seed: int, **more: Any) -> None:
     draw = random.Random(seed)
-    changes = {"training__engine": engine, "training__epochs": EPOCHS[engine]}
+    changes = {"training__engine": engine, "training__epochs": EPOCHS[engine], **more}
     spec = write(tmp_path, **CHANGES | changes | {"training__callbacks": CHANGES["training__callbacks"][1:]})
     began = time.monotonic()
     process, whole = started(spec, tmp_path / "whole")
