@@ -1,4 +1,4 @@
-"""Training with a layer that carries its state from batch to batch: the rows come in streams, and a kill loses no bit."""
+"""Training with a layer that carries its state: the rows come in streams, and a kill loses no bit."""
 
 from pathlib import Path
 from typing import Any
