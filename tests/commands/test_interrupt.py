@@ -67,17 +67,17 @@ EPOCHS = {"torch": 40, "native": 4000, "augmented": 40}
 AUGMENT = [{"type": "translate", "shift": 2}, "rotate", "flip", "brightness", "noise", "mixup", "cutmix"]
 
 
-def long_spec(folder: Path, kind: str) -> Path:
+def long_spec(folder: Path, kind: str, **more: Any) -> Path:
     """Write a spec with an engine, or with augmentation."""
     changes = CHANGES | {"training__epochs": EPOCHS[kind], "training__callbacks": CHANGES["training__callbacks"][1:]}
     if kind == "augmented":
         return picture_spec(folder, AUGMENT, **changes)
-    return write(folder, **changes, training__engine=kind)
+    return write(folder, **changes | {"training__engine": kind} | more)
 
 
-def kill_and_resume(tmp_path: Path, kind: str, kills: int, seed: int) -> None:
+def kill_and_resume(tmp_path: Path, kind: str, kills: int, seed: int, **more: Any) -> None:
     draw = random.Random(seed)
-    spec = long_spec(tmp_path, kind)
+    spec = long_spec(tmp_path, kind, **more)
     began = time.monotonic()
     process, whole = started(spec, tmp_path / "whole")
     assert process.wait() == 0
