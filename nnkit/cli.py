@@ -58,6 +58,7 @@ class OutputFormat(Enum):
 
     csv = "csv"
     jsonl = "jsonl"
+    trees = "trees"
 
 
 def _version(wanted: bool) -> None:

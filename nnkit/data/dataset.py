@@ -12,24 +12,41 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.frames.table import Column, Frame, Raw
+    from nnkit.frames.trees import Trees
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows with their inputs by name (float32 [n, ...]) and, where known, truth, training targets and row weights.
+    """Rows with their inputs by name and, where known, truth, training targets and row weights.
 
-    ``truth`` is as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or int64 [n] for several classes; ``rows`` are
-    the 0-based numbers of the rows among those of their source that could be read.
+    An input is float32 [n, ...], or ``Trees``. ``truth`` is as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or
+    int64 [n] for several classes; ``rows`` are the 0-based numbers of the rows among those of their source that could
+    be read.
     """
 
-    inputs: "dict[str, NDArray[np.float32]]"
+    inputs: dict[str, Any]
     rows: "NDArray[np.int64]"
     truth: "NDArray[Any] | None" = None
     targets: "NDArray[Any] | None" = None
     weights: "NDArray[np.float64] | None" = None
+    nodes: "NDArray[np.int64] | None" = None
+    """Of trees whose truth is known, the class of each node."""
+
+    @property
+    def trees(self) -> "tuple[str, Trees] | None":
+        """The input that is trees, by its name."""
+        from nnkit.frames.trees import Trees
+
+        return next(((name, rows) for name, rows in self.inputs.items() if isinstance(rows, Trees)), None)
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def predicted_trees(rows: Dataset, outputs: "NDArray[np.float64]", classes: Sequence[str]) -> list[str]:
+    """Return trees in the Penn format, each node with its likeliest class; ``outputs`` are those of all nodes."""
+    assert rows.trees is not None  # noqa: S101 - the caller looked
+    return rows.trees[1].relabelled(outputs.argmax(axis=1), classes).tolist()
 
 
 def choose_features(frame: "Frame", inputs: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
@@ -41,10 +58,12 @@ def choose_features(frame: "Frame", inputs: Mapping[str, Sequence[str]] | None) 
     return {name: matching(frame, wanted, ("data", "inputs", name)) for name, wanted in inputs.items()}
 
 
-def input_array(columns: "Sequence[Column]") -> "NDArray[np.float32]":
-    """Return columns of numbers side by side [n, columns], or the only array column as it is [n, ...]."""
+def input_array(columns: "Sequence[Column]") -> Any:
+    """Return columns of numbers side by side [n, columns], or the only column of arrays [n, ...] or trees as it is."""
     import numpy as np
 
+    if columns[0].is_tree:
+        return columns[0].values
     if len(columns) == 1 and columns[0].values.ndim > 1:
         return np.ascontiguousarray(columns[0].values, dtype=np.float32)
     result = np.empty((len(columns[0].values), len(columns)), dtype=np.float32)
@@ -65,8 +84,14 @@ def shapes(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[str, S
                 f"the input {name!r} cannot be made: {reason}; name one array or columns of numbers in data.inputs"
             )
             raise SpecError([Problem(("data", "inputs", name), message)])
-        result[name] = frame[arrays[0]].values.shape[1:] if arrays else (len(columns),)
+        result[name] = _row_shape(frame[arrays[0]]) if arrays else (len(columns),)
     return result
+
+
+def _row_shape(column: "Column") -> Shape:
+    """Return the shape of a row; that of a tree is how many words there are for each of its leaves to be."""
+    shape: Shape = (column.values.width,) if column.is_tree else column.values.shape[1:]
+    return shape
 
 
 MISSING = "missing"
@@ -78,6 +103,8 @@ def incomplete(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[in
 
     found: dict[int, dict[str, str]] = {}
     for name in dict.fromkeys(column for columns in features.values() for column in columns):
+        if frame[name].is_tree:
+            continue
         with np.errstate(over="ignore"):
             values = frame[name].values.astype(np.float32, copy=False)
         finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))

@@ -30,7 +30,7 @@ def open_source(
             raise UsageError("--columns is for fresh rows; those of the run's own source have names")
         return known.chunks(chunk_rows), known.title
     if isinstance(origin, Path):
-        source = _source(known, format_name or format_of(origin), origin)
+        source = _source(known, format_name or format_for(known, origin), origin)
         _check_columns(columns, source.type_name)
         if columns is None:
             return source.chunks(chunk_rows), str(origin)
@@ -38,7 +38,7 @@ def open_source(
     from nnkit.frames.lines import unpacked
 
     file = unpacked(origin)
-    source = _source(known, format_name or sniff(file), Path("-"))
+    source = _source(known, format_name or format_for(known, file), Path("-"))
     _check_columns(columns, source.type_name)
     return source.chunks_of(file, "standard input", chunk_rows, columns), "standard input"
 
@@ -58,6 +58,13 @@ def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) ->
 
     with open_plain(origin) as file:
         yield from source.chunks_of(file, str(origin), chunk_rows, columns)
+
+
+def format_for(known: Source, origin: Path | BinaryIO) -> str:
+    """Return the source type that reads fresh rows of a run whose own source is ``known``."""
+    if known.own_format:
+        return known.type_name
+    return format_of(origin) if isinstance(origin, Path) else sniff(origin)
 
 
 def format_of(path: Path) -> str:
@@ -93,7 +100,12 @@ def _source(known: Source, format_name: str, path: Path) -> Source:
 
 def row_text(part: "Raw", row: int) -> str:
     """Return a row as text: a line of CSV, or a JSON object where its cells are not all text."""
-    cells = {name: column[row] for name, column in part.cells.items()}
+    from nnkit.frames.trees import Trees
+
+    cells = {
+        name: column[row : row + 1].tolist()[0] if isinstance(column, Trees) else column[row]
+        for name, column in part.cells.items()
+    }
     if not all(isinstance(cell, str) for cell in cells.values()):
         return json.dumps({name: cell for name, cell in cells.items() if cell is not None}, default=str)
     text = io.StringIO(newline="")

@@ -62,7 +62,12 @@ class Batch:
         inputs = {name: _at(values, index) for name, values in self.inputs.items()}
         return Batch(inputs, self.targets[index], None if self.weights is None else self.weights[index])
 
-    def floats(self, dtype: torch.dtype) -> dict[str, Tensor]:
+    @property
+    def apart(self) -> int:
+        """How far apart the random numbers of two rows begin."""
+        return 1
+
+    def floats(self, dtype: torch.dtype) -> dict[str, Any]:
         """Return the inputs as a network takes them: on the device of the targets, pixels as numbers from 0 to 1."""
         return {name: as_floats(_tensor(values), self.targets.device, dtype) for name, values in self.inputs.items()}
 

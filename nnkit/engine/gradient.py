@@ -130,8 +130,8 @@ class GradientPhase:
         epoch, row = self._place
         total = None
         for part in batch.split(self._options.part):
-            self._draws.seek(epoch, row)
-            loss = self._backward(part, len(part) / len(batch))
+            self._draws.seek(epoch, row * part.apart)
+            loss = self._backward(part, len(part.targets) / len(batch.targets))
             total = loss if total is None else total + loss
             row += len(part)
         assert total is not None  # noqa: S101 - a batch has rows
@@ -173,8 +173,9 @@ class GradientPhase:
     def summary(self, epoch: int) -> dict[str, float]:
         """Return train and validation values, the learning rate and the norm of the last gradient."""
         outputs = torch.cat(self._outputs)
-        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(outputs))}
-        values |= self._scoring.train(outputs, self._data.order(epoch))
+        order = self._data.order(epoch)
+        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(order))}
+        values |= self._scoring.train(outputs, order)
         self._losses, self._outputs = [], []
         if self._validation is not None:
             values |= self._scoring.validation(*self._evaluate(self._validation))

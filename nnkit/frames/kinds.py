@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from nnkit.frames.cells import Text, Words
 from nnkit.frames.table import Cells
+from nnkit.frames.trees import Trees, no_trees
 
-Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array"]
+Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "tree"]
 """A code is a category written as a number, so that 1, 1.0 and JSON's 1 are one category."""
 
 MISSING_NUMBERS = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"})
@@ -60,6 +61,8 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
 
     Numbers with leading zeros are words, since they would lose them; a column that is empty throughout is numbers.
     """
+    if isinstance(cells, Trees):
+        return "tree"
     if isinstance(cells, np.ndarray):
         return "array" if cells.ndim > 1 else "number"
     if isinstance(cells, Text):
@@ -134,6 +137,8 @@ def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
 
 def typed(cells: Cells, kind: Kind, spelling: Spelling) -> Typed:
     """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one."""
+    if isinstance(cells, Trees):
+        return Typed(cells, {})
     if isinstance(cells, np.ndarray):
         return _from_array(cells, kind, spelling)
     if isinstance(cells, Text):
@@ -274,12 +279,17 @@ def _no_arrays(cells: Sequence[Any], spelling: Spelling) -> Typed:
     return Typed(np.full(len(cells), np.nan), {row: f"{_shown(cell)} is no array" for row, cell in enumerate(cells)})
 
 
+def _no_trees(cells: Sequence[Any], spelling: Spelling) -> Typed:
+    return Typed(no_trees(len(cells)), {row: f"{_shown(cell)} is no tree" for row, cell in enumerate(cells)})
+
+
 _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "number": _numbers,
     "boolean": _booleans,
     "category": _texts,
     "code": _codes,
     "array": _no_arrays,
+    "tree": _no_trees,
 }
 
 

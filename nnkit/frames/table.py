@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.frames.cells import Text, Words
+from nnkit.frames.trees import Trees, concatenate
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, a list of text or JSON values, or an array [n, ...] that has a type already."""
+"""Raw cells of a column: ``Text``, ``Trees``, a list of text or JSON values, or an array [n, ...] with a type."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column: float64 [n] with NaN where missing, ``Words`` [n], or an array [n, ...]."""
+    """A typed column: float64 [n] with NaN where missing, ``Words`` [n], ``Trees`` [n], or an array [n, ...]."""
 
     values: Any
     source: str
@@ -50,10 +51,22 @@ class Column:
         return isinstance(self.values, Words)
 
     @property
+    def is_tree(self) -> bool:
+        """Whether the cells are trees."""
+        return isinstance(self.values, Trees)
+
+    @property
+    def labels_inside(self) -> list[str]:
+        """The labels that nodes of trees have."""
+        return self.values.used if isinstance(self.values, Trees) else []
+
+    @property
     def gaps(self) -> NDArray[np.bool_]:
         """Which cells are missing; an array is if any of its numbers is."""
         if isinstance(self.values, Words):
             return self.values.codes < 0
+        if isinstance(self.values, Trees):
+            return np.zeros(len(self.values), dtype=bool)
         missing: NDArray[np.bool_] = np.isnan(self.values).reshape(len(self.values), -1).any(axis=1)
         return missing
 
@@ -90,6 +103,8 @@ def _cells(part: Raw, name: str) -> Cells:
 def _concatenate(pieces: list[Cells]) -> Cells:
     if isinstance(pieces[0], np.ndarray):
         return np.concatenate(pieces)
+    if isinstance(pieces[0], Trees):
+        return concatenate(pieces)
     if all(isinstance(piece, Text) for piece in pieces):
         return Text([part for piece in pieces for part in piece.pieces])
     return [cell for piece in pieces for cell in piece]

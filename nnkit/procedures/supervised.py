@@ -18,6 +18,7 @@ from nnkit.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from nnkit.activations import Activation
@@ -37,9 +38,9 @@ DTYPES = {"bfloat16": "bfloat16", "float16": "float16"}
 
 @PROCEDURES.register("supervised")
 class Supervised(Procedure):
-    """Trains a network on rows with targets, by gradients of a loss."""
+    """Trains a network on rows with targets, by gradients of a loss; of trees, the mean loss over all their nodes."""
 
-    models = ("network",)
+    models = ("network", "rntn")
 
     loss: LossChoice = Field(description="What training makes small.")
     optimizer: OptimizerChoice = Field(
@@ -52,6 +53,10 @@ class Supervised(Procedure):
     sampling: Literal["uniform", "balanced"] = Field(
         default="uniform",
         description="`uniform` takes each row once an epoch; `balanced` draws with replacement, each class as often.",
+    )
+
+    root_weight: float = Field(
+        default=1.0, gt=0, description="Of trees: factor on the loss of a root, of which there is one among many nodes."
     )
 
     def task(self, targets: int) -> Task:
@@ -70,6 +75,7 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
+            *self._tree_problems(pipeline, loop),
         ]
         metrics = [
             Problem(
@@ -80,6 +86,27 @@ class Supervised(Procedure):
             if pipeline.task not in metric.tasks
         ]
         return [problem for problem in (*found, *metrics) if problem]
+
+    def _tree_problems(self, pipeline: Pipeline, loop: Loop) -> list[Problem]:
+        """Return what trees cannot have, or only trees can."""
+        if pipeline.tree_input is None:
+            found = [
+                Problem(("training", "metrics", index), f"{metric.key} is for trees, and these rows are none")
+                for index, metric in enumerate(loop.metrics)
+                if metric.of_nodes
+            ]
+            message = "is for trees, and these rows are none; leave it out"
+            root = Problem(("training", "procedure", "root_weight"), message)
+            return found if self.root_weight == 1 else [*found, root]
+        found = []
+        if loop.compile:
+            found.append(
+                Problem(("training", "compile"), "is not for trees, each batch of which is another computation")
+            )
+        if loop.precision in DTYPES:
+            message = f"expected float32 or float64, the precisions that trees are computed in; found {loop.precision}"
+            found.append(Problem(("training", "precision"), message))
+        return found
 
     def _output_problem(self, plan: Plan, pipeline: Pipeline) -> Problem | None:
         wanted, why = expected_output(pipeline)
@@ -237,9 +264,29 @@ class Supervised(Procedure):
         from nnkit.engine.batches import to_batch
 
         dtype = torch.float64 if work.loop.precision == "float64" else torch.float32
+        if rows.trees is not None:
+            return self._to_trees(rows, work, dtype)
         assert rows.targets is not None  # noqa: S101 - supervised data always has them
         weights = self._row_weights(rows, work)
         return to_batch(rows.inputs, rows.targets, weights, torch.device(work.device), dtype)
+
+    def _to_trees(self, rows: "Dataset", work: Work, dtype: "torch.dtype") -> "Batch":
+        """Return a batch of trees, whose nodes weigh by their classes and roots by their own factor."""
+        import numpy as np
+        import torch
+
+        from nnkit.engine.forest import to_tree_batch
+
+        assert rows.trees is not None  # noqa: S101 - the caller looked
+        assert rows.nodes is not None  # noqa: S101 - supervised data always has them
+        name, trees = rows.trees
+        weights = None
+        if self.class_weights is not None or self.root_weight != 1:
+            weights = np.ones(len(rows.nodes))
+            if self.class_weights is not None:
+                weights = self._class_weights(work.prepared.train.nodes, work)[rows.nodes]
+            weights[trees.roots] *= self.root_weight
+        return to_tree_batch(name, trees.coded, rows.nodes, weights, torch.device(work.device), dtype)
 
     def _to_rows(self, rows: "Dataset", work: Work) -> "NativeRows":
         import numpy as np
@@ -254,15 +301,17 @@ class Supervised(Procedure):
     def _row_weights(self, rows: "Dataset", work: Work) -> "NDArray[np.float64] | None":
         if self.class_weights is None or rows.truth is None:
             return rows.weights
+        weights: NDArray[np.float64] = self._class_weights(work.prepared.train.truth, work)[rows.truth]
+        return weights if rows.weights is None else weights * rows.weights
+
+    def _class_weights(self, truth: "NDArray[Any] | None", work: Work) -> "NDArray[np.float64]":
+        """Return the factor on the loss of each class; ``truth`` are the classes of what trains."""
         import numpy as np
 
-        if self.class_weights == "balanced":
-            assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
-            by_class = balanced(work.prepared.train.truth)
-        else:
-            by_class = np.array([self.class_weights[label] for label in work.prepared.pipeline.classes])
-        weights: NDArray[np.float64] = by_class[rows.truth]
-        return weights if rows.weights is None else weights * rows.weights
+        assert truth is not None  # noqa: S101 - supervised data always has it
+        if isinstance(self.class_weights, dict):
+            return np.array([self.class_weights[label] for label in work.prepared.pipeline.classes])
+        return balanced(truth)
 
     def _scoring(self, work: Work) -> "Scoring":
         from nnkit.engine.scoring import Scoring
@@ -273,12 +322,37 @@ class Supervised(Procedure):
         def score(truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]") -> dict[str, float]:
             return compute_all(metrics, truth, outputs, pipeline.task)
 
+        if work.prepared.train.trees is not None:
+            return self._tree_scoring(work)
         assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
         return Scoring(
             score=score if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
             truth=work.prepared.train.truth,
             validation_truth=validation.truth if validation else None,
+        )
+
+    def _tree_scoring(self, work: Work) -> "Scoring":
+        from nnkit.engine.scoring import TreeScoring
+
+        task, metrics = work.prepared.pipeline.task, work.loop.metrics
+        train, validation = work.prepared.train, work.prepared.validation
+
+        def score(
+            truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]", roots: "NDArray[np.int64]"
+        ) -> dict[str, float]:
+            return compute_all(metrics, truth[roots], outputs[roots], task, nodes=(truth, outputs))
+
+        assert train.trees is not None  # noqa: S101 - the caller looked
+        assert train.nodes is not None  # noqa: S101 - supervised data always has them
+        return TreeScoring(
+            score=None,
+            finish=self.finish(work.plan, task),
+            truth=train.nodes,
+            validation_truth=validation.nodes if validation else None,
+            nodes=train.trees[1],
+            validation_nodes=validation.trees[1] if validation and validation.trees else None,
+            score_nodes=score if metrics else None,
         )
 
 

@@ -65,10 +65,14 @@ EPOCHS = {"torch": 40, "native": 4000}
 """So many take a second or more, so that kills come in all moments."""
 
 
-def kill_and_resume(tmp_path: Path, engine: str, kills: int, seed: int) -> None:
-    draw = random.Random(seed)
+def spec_for(tmp_path: Path, engine: str) -> Path:
     changes = {"training__engine": engine, "training__epochs": EPOCHS[engine]}
-    spec = write(tmp_path, **CHANGES | changes | {"training__callbacks": CHANGES["training__callbacks"][1:]})
+    return write(tmp_path, **CHANGES | changes | {"training__callbacks": CHANGES["training__callbacks"][1:]})
+
+
+def kill_and_resume(tmp_path: Path, spec: Path, kills: int, seed: int) -> None:
+    """Kill runs of a spec, whose name is small, resume them, and compare them with one that was never killed."""
+    draw = random.Random(seed)
     began = time.monotonic()
     process, whole = started(spec, tmp_path / "whole")
     assert process.wait() == 0
@@ -94,14 +98,14 @@ def kill_and_resume(tmp_path: Path, engine: str, kills: int, seed: int) -> None:
 
 @pytest.mark.parametrize("engine", EPOCHS)
 def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path, engine: str) -> None:
-    kill_and_resume(tmp_path, engine, kills=2, seed=1)
+    kill_and_resume(tmp_path, spec_for(tmp_path, engine), kills=2, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("engine", EPOCHS)
 def test_fifty_kills(tmp_path: Path, engine: str) -> None:
-    kill_and_resume(tmp_path, engine, kills=50, seed=2)
+    kill_and_resume(tmp_path, spec_for(tmp_path, engine), kills=50, seed=2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
