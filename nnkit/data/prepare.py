@@ -356,7 +356,9 @@ def _check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
     used = dict.fromkeys(name for names in features.values() for name in names)
     words = [name for name in used if frame[name].is_tree and frame[name].values.codes is None]
     if words:
-        message = f"{', '.join(words)} hold trees of words, and a model takes numbers: add the transform vocabulary"
+        message = (
+            f"a model takes numbers, and the trees of {', '.join(words)} are of words: add the transform vocabulary"
+        )
         raise SpecError([Problem(("data", "transforms"), message)])
     texts = [name for name in used if frame[name].is_text]
     if texts:

@@ -69,6 +69,8 @@ class Rntn(Model):
             found = ", ".join(pipeline.input_shapes)
             message = f"rntn takes trees as its only input, found {found}: read them by the source trees"
             raise SpecError([Problem((*PLACE, "type"), message)])
+        if reason := self.activation.misfit((self.units,)):
+            raise SpecError([Problem((*PLACE, "activation"), reason)])
         return self.laid_out(name, pipeline.input_shapes[name], len(pipeline.classes))
 
     def laid_out(self, name: str, words: Shape, classes: int) -> Plan:

@@ -106,7 +106,7 @@ class TensorMatrix(Matrix):
         """Return the matrix' part and the tensor's."""
         size, units = x.shape[1], self.units
         products = (x @ self.tensor.view(size, size * units)).view(-1, size, units)
-        return super().linear(x) + torch.bmm(x.unsqueeze(1), products).squeeze(1)
+        return super().linear(x) + (x.unsqueeze(2) * products).sum(1)
 
 
 class TreeLstm(Composition):

@@ -13,12 +13,12 @@ from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, Work
+from nnkit.procedures.trees import tree_batch, tree_problems, tree_scoring
 from nnkit.shapes import Shape, show
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from nnkit.activations import Activation
@@ -75,7 +75,7 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
-            *self._tree_problems(pipeline, loop),
+            *tree_problems(pipeline, loop, self.root_weight),
         ]
         metrics = [
             Problem(
@@ -86,27 +86,6 @@ class Supervised(Procedure):
             if pipeline.task not in metric.tasks
         ]
         return [problem for problem in (*found, *metrics) if problem]
-
-    def _tree_problems(self, pipeline: Pipeline, loop: Loop) -> list[Problem]:
-        """Return what trees cannot have, or only trees can."""
-        if pipeline.tree_input is None:
-            found = [
-                Problem(("training", "metrics", index), f"{metric.key} is for trees, and these rows are none")
-                for index, metric in enumerate(loop.metrics)
-                if metric.of_nodes
-            ]
-            message = "is for trees, and these rows are none; leave it out"
-            root = Problem(("training", "procedure", "root_weight"), message)
-            return found if self.root_weight == 1 else [*found, root]
-        found = []
-        if loop.compile:
-            found.append(
-                Problem(("training", "compile"), "is not for trees, each batch of which is another computation")
-            )
-        if loop.precision in DTYPES:
-            message = f"expected float32 or float64, the precisions that trees are computed in; found {loop.precision}"
-            found.append(Problem(("training", "precision"), message))
-        return found
 
     def _output_problem(self, plan: Plan, pipeline: Pipeline) -> Problem | None:
         wanted, why = expected_output(pipeline)
@@ -265,28 +244,11 @@ class Supervised(Procedure):
 
         dtype = torch.float64 if work.loop.precision == "float64" else torch.float32
         if rows.trees is not None:
-            return self._to_trees(rows, work, dtype)
+            by_class = None if self.class_weights is None else self._class_weights(work.prepared.train.nodes, work)
+            return tree_batch(rows, by_class, self.root_weight, torch.device(work.device), dtype)
         assert rows.targets is not None  # noqa: S101 - supervised data always has them
         weights = self._row_weights(rows, work)
         return to_batch(rows.inputs, rows.targets, weights, torch.device(work.device), dtype)
-
-    def _to_trees(self, rows: "Dataset", work: Work, dtype: "torch.dtype") -> "Batch":
-        """Return a batch of trees, whose nodes weigh by their classes and roots by their own factor."""
-        import numpy as np
-        import torch
-
-        from nnkit.engine.forest import to_tree_batch
-
-        assert rows.trees is not None  # noqa: S101 - the caller looked
-        assert rows.nodes is not None  # noqa: S101 - supervised data always has them
-        name, trees = rows.trees
-        weights = None
-        if self.class_weights is not None or self.root_weight != 1:
-            weights = np.ones(len(rows.nodes))
-            if self.class_weights is not None:
-                weights = self._class_weights(work.prepared.train.nodes, work)[rows.nodes]
-            weights[trees.roots] *= self.root_weight
-        return to_tree_batch(name, trees.coded, rows.nodes, weights, torch.device(work.device), dtype)
 
     def _to_rows(self, rows: "Dataset", work: Work) -> "NativeRows":
         import numpy as np
@@ -323,36 +285,13 @@ class Supervised(Procedure):
             return compute_all(metrics, truth, outputs, pipeline.task)
 
         if work.prepared.train.trees is not None:
-            return self._tree_scoring(work)
+            return tree_scoring(work, self.finish(work.plan, work.prepared.pipeline.task))
         assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
         return Scoring(
             score=score if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
             truth=work.prepared.train.truth,
             validation_truth=validation.truth if validation else None,
-        )
-
-    def _tree_scoring(self, work: Work) -> "Scoring":
-        from nnkit.engine.scoring import TreeScoring
-
-        task, metrics = work.prepared.pipeline.task, work.loop.metrics
-        train, validation = work.prepared.train, work.prepared.validation
-
-        def score(
-            truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]", roots: "NDArray[np.int64]"
-        ) -> dict[str, float]:
-            return compute_all(metrics, truth[roots], outputs[roots], task, nodes=(truth, outputs))
-
-        assert train.trees is not None  # noqa: S101 - the caller looked
-        assert train.nodes is not None  # noqa: S101 - supervised data always has them
-        return TreeScoring(
-            score=None,
-            finish=self.finish(work.plan, task),
-            truth=train.nodes,
-            validation_truth=validation.nodes if validation else None,
-            nodes=train.trees[1],
-            validation_nodes=validation.trees[1] if validation and validation.trees else None,
-            score_nodes=score if metrics else None,
         )
 
 

@@ -248,9 +248,10 @@ def test_what_cannot_be_trained_on_ends_with_4(
 
 MISTAKES: list[tuple[Mapping[str, Any], str]] = [
     ({"model": {"type": "network", "layers": [{"type": "dense", "units": 5}]}}, "model.type: the data is trees"),
-    ({"data__transforms": []}, "data.transforms: tree hold trees of words"),
+    ({"data__transforms": []}, "data.transforms: a model takes numbers, and the trees of tree are of words"),
     ({"data__transforms": [{"type": "vocabulary", "columns": ["label"]}]}, "there is no column|hold no trees"),
     ({"data__target": "tree"}, "tree holds trees; only features can"),
+    ({"model__activation": {"type": "softmax", "axis": 9}}, "model.activation: softmax has no axis 9"),
     ({"training__compile": True}, "training.compile: is not for trees"),
     ({"training__precision": "bfloat16"}, "training.precision: expected float32 or float64"),
     ({"training__procedure__loss": "mean_squared_error"}, "."),
@@ -298,6 +299,12 @@ def test_class_weights_weigh_the_nodes(tmp_path: Path) -> None:
         loss[name] = json.loads((run_path / "history.jsonl").read_text())["train_loss"]
     assert loss["ones"] == loss["none"]
     assert loss["twos"] == pytest.approx(2 * loss["none"], rel=0.05)
+
+
+def test_the_card_says_what_can_be_predicted(trained: Trained) -> None:
+    text = (trained.run / "README.md").read_text()
+    assert "written as the source `trees` reads them" in text
+    assert "nnkit predict . rows.txt" in text
 
 
 def test_plot_draws_the_trees_again(trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,14 @@
 """Trees in the Penn format: what is read, and what is said of all that is none."""
 
+import io
 import random
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nnkit.data.sources import SOURCES
 from nnkit.errors import DataError
 from nnkit.frames.brackets import DEPTH_LIMIT, TreeReader
 from nnkit.frames.table import BadRow
@@ -108,3 +113,32 @@ def test_very_deep_brackets_are_an_error_with_its_place() -> None:
     chain = "(2 (2 a) " * (DEPTH_LIMIT - 1) + "(2 b)" + ")" * (DEPTH_LIMIT - 1)
     trees, _, bad = read(chain)
     assert (int(trees.heights.max()), bad) == (DEPTH_LIMIT - 1, [])
+
+
+@given(st.text(alphabet="()ab12 \n\t", max_size=60), st.data())
+def test_whatever_is_read_each_tree_is_whole_and_each_fault_has_its_line(text: str, data: st.DataObject) -> None:
+    trees, lines, bad = read(text)
+    count = len(text.splitlines())
+    assert all(1 <= line <= count for line in [*lines, *(row.line for row in bad)])
+    assert len(trees) == len(lines)
+    again, _, worse = read("\n".join(trees.tolist()))
+    assert (again.tolist(), worse) == (trees.tolist(), [])
+    inner = trees.left >= 0
+    assert bool((trees.left[inner] < trees.right[inner]).all())
+    if text.count("(") != text.count(")"):
+        assert bad
+    if len(trees):
+        row = data.draw(st.integers(0, len(trees) - 1))
+        assert trees[row : row + 1].tolist() == [trees.tolist()[row]]
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_give_trees_or_an_error(content: bytes) -> None:
+    source = SOURCES.decode({"type": "trees", "path": "t.txt"}, {"base": Path()})
+    parts, message = [], "t.txt"
+    try:
+        parts = list(source.chunks_of(io.BytesIO(content), "t.txt"))
+    except DataError as error:
+        message = str(error)
+    assert message.startswith("t.txt")
+    assert all(len(part.cells["tree"]) == len(part.lines) for part in parts)
