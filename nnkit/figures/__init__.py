@@ -1,9 +1,9 @@
 """Figures: pictures for a report, each drawn by a function that returns PNG bytes."""
 
+from nnkit.figures.branches import trees
 from nnkit.figures.curves import precision_recall, roc
 from nnkit.figures.matrix import confusion_matrix
 from nnkit.figures.progress import history
 from nnkit.figures.quality import calibration, residuals
-from nnkit.figures.trees import trees
 
 __all__ = ["calibration", "confusion_matrix", "history", "precision_recall", "residuals", "roc", "trees"]

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from nnkit.frames.trees import Trees
 
 MOST_TREES = 4
-FEWEST_WORDS, MOST_WORDS = 4, 14
-"""Of trees with so many words the first are drawn; where there are none, the first with fewer."""
-WIDE, HIGH = 0.62, 0.42
-"""Inches between two words, and between two heights."""
+FEWEST_WORDS, MOST_WORDS = 4, 12
+"""Trees with so many words are drawn; where there are none, those with fewer."""
+WIDE, HIGH = 0.62, 0.28
+"""Inches between two words, and what a node is the higher for each word that is under it."""
 RADIUS = 0.14
 LONGEST_WORD = 14
 LEGEND = 0.4
@@ -29,8 +29,8 @@ def trees(predicted: "Trees", truth: "NDArray[np.generic]", classes: Sequence[st
     """
     import numpy as np
 
-    title = "Predicted trees (beside a node that is predicted wrong: its true class)"
-    rows = _chosen(predicted.sizes)
+    title = "Predicted trees (above a node that is predicted wrong: its true class)"
+    rows = _chosen(predicted)
     parts = [(predicted[row : row + 1], truth[predicted.nodes_of(np.array([row]))]) for row in rows]
     drawn = [_Drawn(tree, known, classes) for tree, known in parts]
     width = max([6.5, *(tree.width for tree in drawn)])
@@ -50,12 +50,15 @@ def trees(predicted: "Trees", truth: "NDArray[np.generic]", classes: Sequence[st
     return png(figure)
 
 
-def _chosen(sizes: "NDArray[np.int64]") -> list[int]:
-    """Return the rows of the trees to draw: those of a size that can be read."""
-    words = (sizes + 1) // 2
-    fitting = [row for row, count in enumerate(words.tolist()) if FEWEST_WORDS <= count <= MOST_WORDS]
-    small = [row for row, count in enumerate(words.tolist()) if count <= MOST_WORDS]
-    return (fitting or small or words.argsort(kind="stable").tolist()[:1])[:MOST_TREES]
+def _chosen(trees: "Trees") -> list[int]:
+    """Return the rows of the trees to draw: of those that can be read, the ones with the most classes in them."""
+    words = ((trees.sizes + 1) // 2).tolist()
+    fitting = [row for row, count in enumerate(words) if FEWEST_WORDS <= count <= MOST_WORDS]
+    small = [row for row, count in enumerate(words) if count <= MOST_WORDS]
+    rows = fitting or small or sorted(range(len(words)), key=words.__getitem__)[:1]
+    starts = trees.starts.tolist()
+    classes = {row: len(set(trees.labels[starts[row] : starts[row + 1]].tolist())) for row in rows}
+    return sorted(rows, key=lambda row: -classes[row])[:MOST_TREES]
 
 
 def _colours(classes: int) -> "NDArray[np.float64]":
@@ -79,20 +82,21 @@ class _Drawn:
         self._children = list(zip(tree.left.tolist(), tree.right.tolist(), strict=True))
         leaves = sum(left < 0 for left, _ in self._children)
         self.width = max(leaves, 2) * WIDE + 2 * EDGE
-        self.height = int(tree.heights.max()) * HIGH + 2 * RADIUS + 2 * EDGE
+        self.height = (leaves - 1) * HIGH + 2 * RADIUS + 2 * EDGE
         self._places = self._placed()
 
     def _placed(self) -> list[tuple[float, float]]:
-        """Return x and y of each node: leaves side by side, others above the middle of their words."""
+        """Return x and y of each node: above the middle of its words, the higher the more they are.
+
+        So each node is the top of a triangle over its words, and no line crosses another or a node.
+        """
         spans: list[tuple[int, int]] = []
         leaves = 0
         for left, right in self._children:
             spans.append((leaves, leaves) if left < 0 else (spans[left][0], spans[right][1]))
             leaves += left < 0
-        heights = self._tree.heights.tolist()
         return [
-            (EDGE + (0.5 + (first + last) / 2) * WIDE, EDGE + RADIUS + height * HIGH)
-            for (first, last), height in zip(spans, heights, strict=True)
+            (EDGE + (0.5 + (first + last) / 2) * WIDE, EDGE + RADIUS + (last - first) * HIGH) for first, last in spans
         ]
 
     def name_leaves(self, axes: "Axes") -> float:
@@ -127,7 +131,7 @@ class _Drawn:
             write(axes, x, y, short(self._classes[predicted], 4), **name)
             if predicted != truth:
                 right = short(self._classes[truth], 8)
-                write(axes, x + RADIUS + 0.03, y + RADIUS, right, **(name | {"ha": "left", "fontsize": 7}))
+                write(axes, x, y + RADIUS + 0.02, right, **(name | {"va": "bottom", "fontsize": 7}))
 
 
 def _draw_key(axes: "Axes", classes: Sequence[str], width: float) -> None:
