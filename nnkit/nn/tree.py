@@ -10,6 +10,9 @@ from nnkit.nn.basic import empty
 
 Function = Callable[[Tensor], Tensor]
 
+MOST_VALUES = 2**22
+"""Products of two children's values that are in memory at once."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -103,10 +106,15 @@ class TensorMatrix(Matrix):
         self.tensor = empty(2 * units, 2 * units, units)
 
     def linear(self, x: Tensor) -> Tensor:
-        """Return the matrix' part and the tensor's."""
+        """Return the matrix' part and the tensor's, of as many nodes at once as memory should be taken for."""
+        rows = max(1, MOST_VALUES // (2 * self.units) // self.units)
+        parts = [self._products(part) for part in x.split(rows)]  # type: ignore[no-untyped-call]
+        return super().linear(x) + (parts[0] if len(parts) == 1 else torch.cat(parts))
+
+    def _products(self, x: Tensor) -> Tensor:
         size, units = x.shape[1], self.units
         products = (x @ self.tensor.view(size, size * units)).view(-1, size, units)
-        return super().linear(x) + (x.unsqueeze(2) * products).sum(1)
+        return (x.unsqueeze(2) * products).sum(1)
 
 
 class TreeLstm(Composition):

@@ -246,6 +246,14 @@ def test_what_cannot_be_trained_on_ends_with_4(
     assert message in failing(["check", path, *changes], 4, capsys)
 
 
+def test_a_test_file_has_the_labels_of_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("(2 (2 a) (2 b))\n(2 (7 a) (2 b))\n")
+    path = write(tmp_path, 60, data__split={"test": {"type": "trees", "path": str(other)}})
+    message = failing(["check", path], 4, capsys)
+    assert f"{other}:2: a node has the label '7'; the model's classes are 0, 1, 2, 3, 4" in message
+
+
 MISTAKES: list[tuple[Mapping[str, Any], str]] = [
     ({"model": {"type": "network", "layers": [{"type": "dense", "units": 5}]}}, "model.type: the data is trees"),
     ({"data__transforms": []}, "data.transforms: a model takes numbers, and the trees of tree are of words"),

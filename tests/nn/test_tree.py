@@ -45,6 +45,13 @@ def test_the_tensor_is_the_papers_formula() -> None:
         torch.testing.assert_close(composition.compose(left, right)[0], torch.stack(expected))
 
 
+def test_many_nodes_are_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees, parts = random_trees(9, 8, 20), modules("tensor", 6, 20)
+    whole = by_height(*parts, trees)
+    monkeypatch.setattr("nnkit.nn.tree.MOST_VALUES", 5 * 12 * 6)
+    torch.testing.assert_close(by_height(*parts, trees), whole)
+
+
 def test_a_tree_gives_the_same_alone_and_among_others() -> None:
     trees = random_trees(20, 8, 20)
     composition, words = modules("tensor", 6, 20)
