@@ -1,15 +1,11 @@
-"""The command line: the only file that prints or exits. What the commands need is imported when one runs."""
+"""The command line: each command's options, and how the process ends. What a command needs is imported when it runs."""
 
 import csv
-import errno
 import gc
 import io
-import os
-import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from enum import Enum
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -17,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from nnkit import __version__
-from nnkit.errors import GateError, Terminated, UsageError, explained
+from nnkit.console import flushed, new_listener, print_json, print_tables, print_text, report_error, say
+from nnkit.errors import GateError, Terminated, UsageError
+from nnkit.flags import Device, DrawingFormat, Json, OutputFormat, Quiet, Seed, Sets, Verbose
 
 if TYPE_CHECKING:
     from typing import BinaryIO
-
-    from nnkit.engine.listener import Listener
-    from nnkit.tables import Table
 
 app = typer.Typer(
     name="nnkit",
@@ -36,34 +31,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="NNKIT_QUIET", help="Say nothing but errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", envvar="NNKIT_VERBOSE", help="Say a line for every epoch.")]
-Seed = Annotated[int | None, typer.Option(envvar="NNKIT_SEED", min=0, help="Override the seed of the spec.")]
-Device = Annotated[
-    str | None, typer.Option(envvar="NNKIT_DEVICE", metavar="auto|cpu|cuda|mps", help="Override where tensors live.")
-]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Override a value of the spec: training.epochs=3, model.layers[0].units=8. May be given many times.",
-    ),
-]
-
-
-class OutputFormat(Enum):
-    """Formats of predictions."""
-
-    csv = "csv"
-    jsonl = "jsonl"
-    trees = "trees"
-
 
 def _version(wanted: bool) -> None:
     if wanted:
-        _print(f"nnkit {__version__}\n")
+        print_text(f"nnkit {__version__}\n")
         raise typer.Exit
 
 
@@ -102,7 +73,7 @@ def train(
     """
     from nnkit.commands import train as command
 
-    listener = _listener(quiet, verbose)
+    listener = new_listener(quiet, verbose)
     if resume is None:
         if spec is None:
             raise UsageError("expected a spec to train, or --resume RUN")
@@ -140,13 +111,13 @@ def _print_run(run: Path, json: bool, quiet: bool) -> None:
 
     metrics = RunFolder.open(run).metrics()
     if json:
-        _print_json({"run": str(run), "metrics": metrics})
+        print_json({"run": str(run), "metrics": metrics})
         return
     if not quiet:
         from nnkit.summaries import metrics_lines
 
-        _say(metrics_lines(metrics))
-    _print(f"{run}\n")
+        say(metrics_lines(metrics))
+    print_text(f"{run}\n")
 
 
 @app.command()
@@ -164,12 +135,13 @@ def evaluate(
     from nnkit.commands.evaluate import evaluate as command
 
     report = command(run, data, device=device, fail_under=fail_under or [])
+    say("\n".join(report.notes))
     if json:
-        _print_json(report.to_json())
+        print_json(report.to_json())
     else:
         from nnkit.summaries import evaluation_tables
 
-        _print_tables(evaluation_tables(report))
+        print_tables(evaluation_tables(report))
     if report.failed:
         raise GateError("\n".join(report.failed))
 
@@ -178,7 +150,8 @@ def evaluate(
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     data: Annotated[
-        str | None, typer.Argument(metavar="DATA", help="A file, or - for stdin; else the data of the run itself.")
+        str | None,
+        typer.Argument(metavar="DATA", help="A file or a folder of pictures, or - for stdin; else the run's own data."),
     ] = None,
     form: Annotated[
         OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
@@ -211,7 +184,7 @@ def predict(
     if not quiet:
         from nnkit.summaries import predict_lines
 
-        _say(predict_lines(summary, rejects))
+        say(predict_lines(summary, rejects))
 
 
 def _input(data: str | None) -> "Path | BinaryIO | None":
@@ -234,9 +207,9 @@ def plot(
 
     pictures = command(run, out)
     if json:
-        _print_json({"run": str(run), "pictures": [str(picture) for picture in pictures]})
+        print_json({"run": str(run), "pictures": [str(picture) for picture in pictures]})
     else:
-        _print("".join(f"{picture}\n" for picture in pictures))
+        print_text("".join(f"{picture}\n" for picture in pictures))
 
 
 @app.command()
@@ -254,12 +227,95 @@ def check(
 
     seeds = [] if seed is None else [f"seed={seed}"]
     report = command(spec, overrides=[*(sets or []), *seeds])
+    say("\n".join(report.notes))
     if json:
-        _print_json(report.to_json())
+        print_json(report.to_json())
         return
     from nnkit.summaries import check_tables
 
-    _print_tables(check_tables(report))
+    print_tables(check_tables(report))
+
+
+@app.command()
+def trace(
+    context: typer.Context,
+    spec_or_run: Annotated[Path, typer.Argument(metavar="SPEC_OR_RUN", help="A spec, or the folder of a run.")],
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="A file, or - for stdin; else the data of the spec or run.")
+    ] = None,
+    row: Annotated[
+        int | None, typer.Option(min=0, help="Number of the row, from 0, as predictions.csv has it.  [default: 0]")
+    ] = None,
+    by_hand: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="COLUMN=VALUE", help="Put a value into the row. May be given many times."),
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="loss|output|NODE",
+            help="What the gradients are of; NODE[0] is one of its numbers.  [default: loss, or output without one]",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the graph too: FILE.svg, .png, .mmd or .dot.")
+    ] = None,
+    form: Annotated[
+        DrawingFormat | None, typer.Option("--format", help="Format of the drawing; without --out print it instead.")
+    ] = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
+    """Send one row forward and backward through the network, and print each node's value and gradient.
+
+    A spec has its first weights, a run its trained ones. Dropout is off and batch norm uses its averages, as in
+    predict. The gradients are those of the row's loss, or of the output where nothing is trained.
+    """
+    from nnkit.commands import drawing
+    from nnkit.commands.trace import is_run
+    from nnkit.commands.trace import trace as command
+
+    drawn_as = drawing.format_of(out, form.value if form else None)
+    if is_run(spec_or_run):
+        _refuse(context, "a run is traced as it is", {"--set": sets, "--seed": seed})
+    if json and form and out is None:
+        raise UsageError("--format prints the drawing and --json the numbers; add --out FILE, or leave out one")
+    seeds = [] if seed is None else [f"seed={seed}"]
+    report = command(
+        spec_or_run, _input(data), row=row, by_hand=by_hand or [], of=of, overrides=[*(sets or []), *seeds]
+    )
+    picture = drawing.draw(report, drawn_as) if drawn_as else b""
+    if out is not None:
+        drawing.write(out, picture)
+    elif isinstance(picture, str):
+        print_text(picture)
+        return
+    if json:
+        print_json(report.to_json())
+        return
+    from nnkit.summaries import trace_tables
+
+    print_tables(trace_tables(report))
+
+
+@app.command()
+def preview(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("preview.png"),
+    rows: Annotated[int, typer.Option(min=1, max=50, help="Lines of pictures.")] = 8,
+    epochs: Annotated[int, typer.Option("--epochs", "--versions", min=1, max=30, help="Epochs to show.")] = 5,
+    sets: Sets = None,
+    seed: Seed = None,
+) -> None:
+    """Draw training pictures as the network will see them and print the file's path.
+
+    With data.augment a picture stands beside what becomes of it in the first epochs.
+    """
+    from nnkit.commands.preview import preview as command
+
+    seeds = [] if seed is None else [f"seed={seed}"]
+    print_text(f"{command(spec, out, overrides=[*(sets or []), *seeds], rows=rows, epochs=epochs)}\n")
 
 
 @app.command(name="list")
@@ -273,9 +329,9 @@ def list_(
 
     found = catalog.families() if family is None else catalog.names(family)
     if json:
-        _print_json([{"name": name, "summary": summary} for name, summary in found.items()])
+        print_json([{"name": name, "summary": summary} for name, summary in found.items()])
         return
-    _print_tables([Table(("family" if family is None else "name", ""), list(found.items()))])
+    print_tables([Table(("family" if family is None else "name", ""), list(found.items()))])
 
 
 @app.command()
@@ -290,9 +346,9 @@ def show(
 
     piece = catalog.show(family, name)
     if json:
-        _print_json(piece.to_json())
+        print_json(piece.to_json())
     else:
-        _print(plain_text(piece))
+        print_text(plain_text(piece))
 
 
 @app.command()
@@ -303,47 +359,7 @@ def schema() -> None:
     """
     from nnkit.commands import catalog
 
-    _print_json(catalog.schema())
-
-
-def _print(text: str) -> None:
-    if sys.stdout is not None:
-        sys.stdout.write(text)
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    _print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
-
-
-def _print_tables(found: "Sequence[Table]") -> None:
-    from nnkit import tables
-
-    if sys.stdout is not None and sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns
-        _print("".join(tables.drawn(table, width) for table in found))
-    else:
-        _print("\n".join(map(tables.plain, found)))
-
-
-def _say(text: str) -> None:
-    """Write to people, on stderr, and never to the program that reads stdout."""
-    if sys.stderr is not None and text:
-        sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
-        sys.stderr.flush()
-
-
-def _listener(quiet: bool, verbose: bool) -> "Listener | None":
-    if quiet:
-        return None
-    from nnkit import progress
-
-    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        from rich.console import Console
-
-        return progress.Bar(Console(stderr=True), verbose)
-    return progress.Lines(_say, verbose)
+    print_json(catalog.schema())
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -367,31 +383,5 @@ def run(arguments: list[str] | None = None) -> int:
     except SystemExit:
         code = 0  # So typer ends on a closed pipe: whoever read has seen enough.
     except BaseException as error:  # noqa: BLE001 - the one place where an error becomes a message and a code
-        code = _report(error)
-    return _flushed() or int(code or 0)
-
-
-def _flushed() -> int:
-    """Write out what is left for stdout, so that a failure to do so is seen; a closed pipe is none."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:
-        # Python flushes again when it ends, which must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0 if error.errno == errno.EPIPE else _report(error)
-    return 0
-
-
-def _report(error: BaseException) -> int:
-    """Say what went wrong and return the exit code."""
-    if os.environ.get("NNKIT_DEBUG", "") not in ("", "0"):
-        import traceback
-
-        _say("".join(traceback.format_exception(error)))
-    if hasattr(error, "show") and hasattr(error, "exit_code"):
-        error.show()  # A usage error of typer, whose class has moved from release to release.
-        return int(error.exit_code)
-    code, message = explained(error)
-    _say(message)
-    return code
+        code = report_error(error)
+    return flushed() or int(code or 0)

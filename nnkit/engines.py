@@ -11,6 +11,8 @@ Wanted: TypeAlias = Literal["auto", "native", "torch"]
 
 NATIVE_WORK = 2_000_000
 """Multiplications in a step up to which the native engine is always the faster one; beyond, torch uses more cores."""
+NATIVE_WORK_OF_A_LAYER = 50_000
+"""The same for each layer with weights: torch takes some 40 microseconds for a layer, however small it is."""
 
 NOT_BUILT = "nnkit was installed without it: install a C compiler (gcc or clang) and then nnkit again"
 
@@ -28,32 +30,44 @@ def work(plan: Plan, loop: Loop) -> int:
     return plan.multiplications() * loop.batch_size
 
 
-def choose_engine(wanted: Wanted, device: str, procedure: Procedure, plan: Plan, loop: Loop) -> EngineChoice:
+def native_work(plan: Plan) -> int:
+    """Return up to how many multiplications in a step the native engine is the faster one for ``plan``."""
+    return max(NATIVE_WORK, NATIVE_WORK_OF_A_LAYER * sum(bool(node.weights) for node in plan.nodes))
+
+
+def choose_engine(
+    wanted: Wanted, device: str, procedure: Procedure, plan: Plan, loop: Loop, augmented: bool
+) -> EngineChoice:
     """Return the engine for ``plan``: what is wanted, or with ``auto`` native where it can and is the faster one."""
     if wanted == "torch":
         return EngineChoice("torch", "training.engine asks for it")
-    if reason := obstacle(device, procedure, plan, loop):
+    if reason := obstacle(device, procedure, plan, loop, augmented):
         return EngineChoice("torch", f"the native engine is left out: {reason}")
     if not built():
         return EngineChoice("torch", f"the native engine is missing: {NOT_BUILT}")
     steps = f"a step of {loop.batch_size} rows is about {work(plan, loop):,} multiplications"
     if wanted == "native":
         return EngineChoice("native", "training.engine asks for it")
-    if work(plan, loop) > NATIVE_WORK:
-        return EngineChoice("torch", f"{steps}, and above {NATIVE_WORK:,} it uses all cores")
-    return EngineChoice("native", f"{steps}, and up to {NATIVE_WORK:,} it is the faster one")
+    most = native_work(plan)
+    if work(plan, loop) > most:
+        return EngineChoice("torch", f"{steps}, and above {most:,} it uses all cores")
+    return EngineChoice("native", f"{steps}, and up to {most:,} it is the faster one")
 
 
-def stays_native(engine: Engine, device: str | None, procedure: Procedure, plan: Plan, loop: Loop) -> bool:
+def stays_native(
+    engine: Engine, device: str | None, procedure: Procedure, plan: Plan, loop: Loop, augmented: bool = False
+) -> bool:
     """Tell whether a run that says it was trained by ``engine`` goes on and predicts by the native one, on ``device``.
 
     What a run says is not taken on trust: torch does what the native engine cannot.
     """
-    return engine == "native" and built() and obstacle(device or "auto", procedure, plan, loop) is None
+    return engine == "native" and built() and obstacle(device or "auto", procedure, plan, loop, augmented) is None
 
 
-def obstacle(device: str, procedure: Procedure, plan: Plan, loop: Loop) -> str | None:
+def obstacle(device: str, procedure: Procedure, plan: Plan, loop: Loop, augmented: bool) -> str | None:
     """Return why the native engine cannot train ``plan``, wherever it is built, or None where it can."""
+    if augmented:
+        return "data.augment is torch's"
     if device not in ("auto", "cpu"):
         return f"it runs on the CPU, and training.device is {device}"
     return procedure.not_native(plan, loop)

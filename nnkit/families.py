@@ -5,6 +5,7 @@ from typing import Any
 from nnkit.activations import ACTIVATIONS
 from nnkit.callbacks import CALLBACKS
 from nnkit.config.registry import Registry
+from nnkit.data.augmentations import AUGMENTATIONS
 from nnkit.data.sources import SOURCES
 from nnkit.data.transforms import TRANSFORMS
 from nnkit.initializers import INITIALIZERS
@@ -21,6 +22,7 @@ FAMILIES: dict[str, Registry[Any]] = {
     for registry in (
         SOURCES,
         TRANSFORMS,
+        AUGMENTATIONS,
         MODELS,
         LAYERS,
         ACTIVATIONS,

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from nnkit.data.dataset import Dataset
     from nnkit.engine.scoring import Finish
+    from nnkit.nn.sequence import Padded
 
     Floats: TypeAlias = NDArray[np.float64]
 
 
-def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
+def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     """Return the plan of the run's network; raises ``RunError`` where its pipeline is not one that it can work with."""
     procedure = experiment.training.procedure
     try:
@@ -59,7 +60,7 @@ class Predictor:
     ) -> None:
         experiment = experiment or run.experiment()
         self.pipeline = pipeline or run.pipeline()
-        plan = _plan(run, experiment, self.pipeline)
+        plan = plan_of(run, experiment, self.pipeline)
         procedure, weights = experiment.training.procedure, run.weights(plan)
         trained = procedure.trained(plan)
         finish = procedure.finish(plan, self.pipeline.task)
@@ -216,11 +217,14 @@ class TorchForward:
             outputs = self._finish(self._network(inputs))
         return outputs[first - begin : last - begin]
 
-    def _padded(self, rows: "NDArray[Any]", before: int) -> "torch.Tensor":
+    def _padded(self, rows: Any, before: int) -> "torch.Tensor | Padded":
         import torch
 
-        from nnkit.engine.batches import as_floats
+        from nnkit.engine.batches import as_floats, padded
+        from nnkit.engine.ragged import Ragged
 
+        if isinstance(rows, Ragged):
+            return padded(rows.filled(self._block, before), self._device, self._dtype)
         given = torch.from_numpy(rows)
         block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
         block[before : before + len(rows)] = given

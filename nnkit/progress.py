@@ -3,23 +3,25 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from nnkit.engine.listener import Value
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-Values: TypeAlias = Mapping[str, float | int | str | None]
-"""A line of the history, as ``nnkit.engine.listener`` has it."""
+Values: TypeAlias = Mapping[str, Value]
+"""A line of the history."""
 
 _SHOWN = ("train_loss", "validation_loss")
 
 
 def epoch_line(record: Values) -> str:
     """Write an epoch's line of the history: ``epoch 3: train_loss 0.412, validation_loss 0.433``."""
-    hidden = ("phase", "epoch")
+    hidden = ("phase", "epoch", "gradient_norms")
     numbers = [f"{name} {_number(value)}" for name, value in record.items() if name not in hidden and value is not None]
     return f"{record.get('phase', 'epoch')} epoch {record.get('epoch')}: {', '.join(numbers)}"
 
 
-def _number(value: float | int | str) -> str:
+def _number(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -24,3 +24,8 @@ def place(axis: int, shape: Shape) -> int | None:
 def show(shape: Shape) -> str:
     """Write ``shape`` as people read it: ``8 x 8 x 1``, ``? x 32``, or ``scalar``."""
     return " x ".join("?" if axis is None else str(axis) for axis in shape) or "scalar"
+
+
+def pixels(amount: float, size: int) -> int:
+    """Return how many of ``size`` pixels are meant: a whole number is that many, one below 1 a share of them."""
+    return amount if isinstance(amount, int) else round(amount * size)

@@ -1,11 +1,11 @@
 """The experiment: a whole spec, loaded, checked against its data, and written out again."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -14,13 +14,20 @@ from nnkit.config.decode import decode, locate
 from nnkit.config.document import Document, dump_yaml, load_document
 from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
+from nnkit.data.augmentations import unfit
+from nnkit.data.pipeline import Known
 from nnkit.data.prepare import Preparation, Prepared, prepare, prepare_folds
 from nnkit.data.spec import Data
 from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle
-from nnkit.errors import Problem, ResourceError, SpecError
+from nnkit.errors import Problem, ResourceError, RunError, SpecError
 from nnkit.models.base import ModelChoice
 from nnkit.models.plan import Plan, check_memory
 from nnkit.procedures.base import Loop, ProcedureChoice, history_names
+from nnkit.shapes import show
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -56,11 +63,44 @@ class Experiment(Options):
 
 
 @dataclass(frozen=True)
+class Start:
+    """What a training begins with instead of chance: weights by full name, and the inputs that they were made for."""
+
+    weights: "Mapping[str, NDArray[np.generic]]"
+    inherited: Known | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """Where the weights of each pretrained layer are from, in words, by its name."""
+    absent: frozenset[str] = frozenset()
+    """Pretrained layers whose weights were not asked for."""
+
+    def of(self, plan: Plan) -> "Start":
+        """Return it without weights that ``plan`` does not have; raises ``RunError`` where any is not as there."""
+        expected = {
+            f"{node.name}.{name}": weight.shape
+            for node in plan.nodes
+            if node.name.split("/")[0] in self.origin
+            for name, weight in node.weights.items()
+        }
+        wrong = [
+            f"{name} is {show(self.weights[name].shape)}, expected {show(shape)}"
+            if name in self.weights
+            else f"{name} is missing"
+            for name, shape in expected.items()
+            if name not in self.weights or self.weights[name].shape != shape
+        ]
+        if wrong:
+            listed = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+            raise RunError(f"{'; '.join(self.origin.values())}: not the weights of these layers: {listed}")
+        return replace(self, weights={name: self.weights[name].astype("float32") for name in expected})
+
+
+@dataclass(frozen=True)
 class Loaded:
-    """An experiment and the document that it was read from."""
+    """An experiment, the document that it was read from, and what its training begins with."""
 
     experiment: Experiment
     document: Document
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +110,18 @@ class Ready:
     experiment: Experiment
     prepared: Prepared
     plan: Plan
+    start: Start | None = None
+
+    def initial_weights(self) -> "dict[str, NDArray[Any]]":
+        """Return the weights that training begins with: those of pretrained layers, others drawn from the seed."""
+        drawn = self.plan.initial_weights(self.experiment.seed)
+        return drawn | dict(self.start.weights) if self.start else drawn
 
     @property
     def engine(self) -> EngineChoice:
         """What will compute the training, and why."""
-        training = self.experiment.training
-        return choose_engine(training.engine, training.device, training.procedure, self.plan, training)
+        training, augmented = self.experiment.training, bool(self.prepared.augment)
+        return choose_engine(training.engine, training.device, training.procedure, self.plan, training, augmented)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -101,8 +147,8 @@ def ready_folds(loaded: Loaded) -> Iterator[Ready]:
     found.add(_unfit(experiment))
     with found.collecting():
         splits = prepare_folds if experiment.data.split.folds else _prepare_once
-        for prepared in splits(experiment.data, procedure.task, experiment.seed):
-            yield _checked(experiment, prepared, found)
+        for prepared in splits(experiment.data, procedure.task, experiment.seed, _inherited(loaded)):
+            yield _checked(loaded, experiment, prepared, found)
 
 
 class Seeds:
@@ -116,7 +162,8 @@ class Seeds:
         self._found = _Problems(loaded.document)
         self._found.add(_unfit(loaded.experiment))
         with self._found.collecting():
-            self._preparation = Preparation(loaded.experiment.data, loaded.experiment.training.procedure.task)
+            task_of = loaded.experiment.training.procedure.task
+            self._preparation = Preparation(loaded.experiment.data, task_of, _inherited(loaded))
         self._last: Ready | None = None
 
     def ready(self, seed: int) -> Ready:
@@ -126,13 +173,20 @@ class Seeds:
         if last is not None and (last.experiment.seed == seed or not experiment.data.split.drawn):
             return replace(last, experiment=experiment)
         with self._found.collecting():
-            self._last = _checked(experiment, self._preparation.once(seed), self._found)
+            self._last = _checked(self._loaded, experiment, self._preparation.once(seed), self._found)
         return self._last
 
 
-def _checked(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Ready:
+def _inherited(loaded: Loaded) -> Known | None:
+    return loaded.start.inherited if loaded.start else None
+
+
+def _checked(loaded: Loaded, experiment: Experiment, prepared: Prepared, found: "_Problems") -> Ready:
     found.add(_unknown_monitors(experiment, prepared))
-    return Ready(experiment, prepared, _plan(experiment, prepared, found))
+    shapes, batch_size = prepared.pipeline.input_shapes, experiment.training.batch_size
+    found.add(unfit(prepared.augment, shapes, prepared.train, batch_size))
+    plan = _plan(experiment, prepared, found)
+    return Ready(experiment, prepared, plan, loaded.start and loaded.start.of(plan))
 
 
 def _prepare_once(*arguments: object) -> Iterator[Prepared]:
@@ -144,16 +198,17 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
         plan = experiment.model.plan_for(prepared.pipeline)
         training = experiment.training
         problems = training.procedure.problems(plan, prepared.pipeline, training)
-        found.add(problems or _engine_problems(training, plan))
+        found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
 
 
-def _engine_problems(training: Training, plan: Plan) -> list[Problem]:
+def _engine_problems(experiment: Experiment, plan: Plan) -> list[Problem]:
     """Return why the native engine cannot do what is asked of it; raises ``ResourceError`` where it was not built."""
+    training, augmented = experiment.training, bool(experiment.data.augment)
     if training.engine != "native":
         return []
-    if reason := obstacle(training.device, training.procedure, plan, training):
+    if reason := obstacle(training.device, training.procedure, plan, training, augmented):
         message = f"the native engine cannot train this: {reason}; set training.engine: auto, or torch"
         return [Problem(("training", "engine"), message)]
     if not built():
@@ -197,8 +252,6 @@ def _unknown_monitors(experiment: Experiment, prepared: Prepared) -> list[Proble
     for index, callback in enumerate(training.callbacks):
         if callback.watched is None or callback.watched in names:
             continue
-        if isinstance(callback, Checkpoints) and "monitor" not in callback.model_fields_set:
-            continue
         path = ("training", "callbacks", index, "monitor")
         problems.append(Problem(path, _monitor_message(callback.watched, names, prepared.validation is not None)))
     return problems
@@ -216,12 +269,9 @@ def goal_of(monitor: str, training: Training) -> Goal:
     return next((metric.goal for metric in training.metrics if metric.key == key), "min")
 
 
-def checkpoints(training: Training, validation: bool) -> Checkpoints:
+def checkpoints(training: Training) -> Checkpoints:
     """Return the checkpoint options of a run: the spec's, or the defaults."""
-    given = next((callback for callback in training.callbacks if isinstance(callback, Checkpoints)), Checkpoints())
-    if "monitor" in given.model_fields_set or validation:
-        return given
-    return given.model_copy(update={"monitor": "train_loss"})
+    return next((callback for callback in training.callbacks if isinstance(callback, Checkpoints)), Checkpoints())
 
 
 def physical_memory() -> int:

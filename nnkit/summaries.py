@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from nnkit.commands.check import CheckReport
     from nnkit.commands.evaluate import EvaluationReport
     from nnkit.commands.predict import PredictSummary
+    from nnkit.commands.traced import Numbers, TraceReport
+    from nnkit.procedures.base import Stage
 
 
 def check_tables(report: "CheckReport") -> list[Table]:
@@ -23,9 +25,11 @@ def check_tables(report: "CheckReport") -> list[Table]:
         ("task", report.task),
         ("classes" if report.classes else "targets", ", ".join(report.classes or report.targets)),
         *((f"inputs {name}", show(shape)) for name, shape in report.inputs.items()),
+        *((f"training {name}", ", ".join(names)) for name, names in report.augmented.items()),
         *((f"rows {split}", number(rows)) for split, rows in report.splits.items()),
         ("steps an epoch", number(report.steps_per_epoch)),
-        ("parameters", f"{number(report.parameters)}, {number(report.trainable)} of them trained"),
+        ("parameters", _parameters(report)),
+        *((f"phase {phase.name}", _phase(phase)) for phase in report.phases),
         ("memory", f"about {human_bytes(report.memory)}"),
         ("engine", f"{report.engine}: {report.engine_reason}"),
     ]
@@ -33,6 +37,52 @@ def check_tables(report: "CheckReport") -> list[Table]:
         Table(("layer", "type", "inputs", "shape", "parameters"), layers, numbers=4),
         Table((report.name, ""), facts),
     ]
+
+
+def _parameters(report: "CheckReport") -> str:
+    if not report.parameters:
+        return "0: there is nothing to train; nnkit trace shows what the network computes"
+    return f"{number(report.parameters)}, {number(report.trainable)} of them trained"
+
+
+def trace_tables(report: "TraceReport") -> list[Table]:
+    """Return the values with their gradients, the weights with theirs, and what was traced."""
+    nodes = [
+        (node.name, node.type, ", ".join(node.reads), show(node.value.shape), *_traced(node.value, node.gradient))
+        for node in report.nodes
+    ]
+    weights = [
+        (f"{node.name}.{weight.name}", show(weight.value.shape), *_traced(weight.value, weight.gradient))
+        for node in report.nodes
+        for weight in node.weights
+    ]
+    target = report.row.target
+    facts = [
+        ("row", report.row.text()),
+        *([("target", ", ".join(f"{name} = {value}" for name, value in target.items()))] if target else []),
+        *((f"unseen {name}", "a category that no training row has") for name in report.row.unseen),
+        *([("classes", ", ".join(report.classes))] if report.classes else []),
+        ("gradient of", report.of),
+        *([("weights", _weights(report))] if weights else []),
+        ("mode", "evaluation: dropout is off, batch norm uses its averages"),
+    ]
+    return [
+        Table(("node", "type", "reads", "shape", "value", f"gradient of {report.of}"), nodes, numbers=3),
+        *([Table(("weight", "shape", "value", f"gradient of {report.of}"), weights, numbers=1)] if weights else []),
+        Table((report.name, ""), facts),
+    ]
+
+
+def _traced(value: "Numbers", gradient: "Numbers | None") -> tuple[str, str]:
+    return value.text(), "-" if gradient is None else gradient.text()
+
+
+def _weights(report: "TraceReport") -> str:
+    return "trained" if report.weights == "trained" else f"as they are before training, with seed {report.seed}"
+
+
+def _phase(phase: "Stage") -> str:
+    return f"{number(phase.epochs)} epoch{'s' if phase.epochs > 1 else ''}, {number(phase.trained)} trained"
 
 
 def evaluation_tables(report: "EvaluationReport") -> list[Table]:
@@ -73,11 +123,9 @@ def _confusion(report: "EvaluationReport") -> list[Table]:
 
 def predict_lines(summary: "PredictSummary", rejects: Path | None) -> str:
     """Return what a person should know of the rows that went by: those rejected, and categories never seen."""
-    lines = (
-        [f"rows that could not be read: {number(summary.rejected)}; they are in {rejects}\n"]
-        if summary.rejected
-        else []
-    )
+    lines = [f"{note}\n" for note in summary.notes]
+    if summary.rejected and rejects is not None:
+        lines.append(f"rows that could not be read: {number(summary.rejected)}; they are in {rejects}\n")
     for column, count in summary.unseen.items():
         if count:
             lines.append(f"{column}: {number(count)} rows have a category that training never saw\n")

@@ -56,7 +56,7 @@ def commands() -> dict[str, Any]:
 
 
 def test_every_command_and_option_is_documented() -> None:
-    assert {"train", "evaluate", "predict", "plot", "check", "list", "show", "schema"} <= set(commands())
+    assert {"train", "evaluate", "predict", "plot", "check", "trace", "list", "show", "schema"} <= set(commands())
     for name, command in commands().items():
         assert command.help, name
         for parameter in command.params:
@@ -86,6 +86,14 @@ def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "s.yaml", "--seeds", "0..3", "--seed", "3"], "--seeds names all the seeds; leave out --seed"),
         (["train", "s.yaml", "--seeds", "0-3"], "--seeds 0-3: expected whole numbers and ranges"),
         (["train", "s.yaml", "--jobs", "0"], "--jobs"),
+        (["trace", "s.yaml", "--row", "-1"], "--row"),
+        (["trace", "s.yaml", "--row", "1..3"], "--row"),
+        (["trace", "s.yaml", "--format", "pdf"], "--format"),
+        (["trace", "s.yaml", "--format", "png"], "a picture needs a file; add --out graph.png"),
+        (["trace", "s.yaml", "--format", "dot", "--json"], "add --out FILE, or leave out one"),
+        (["trace", "s.yaml", "--out", "g.pdf"], "expected a name that ends in .svg, .png, .mmd, .mermaid, .dot, .gv"),
+        (["trace", "run", "--set", "a=1"], "a run is traced as it is; leave out --set"),
+        (["trace", "run", "--seed", "1"], "a run is traced as it is; leave out --seed"),
     ],
 )
 def test_usage_errors_end_with_2(
@@ -205,7 +213,7 @@ def test_a_wrong_environment_is_a_usage_error(
 def test_predict_passes_on_what_is_typed(
     fake: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls = Calls(SimpleNamespace(rows=1, rejected=1, unseen={}))
+    calls = Calls(SimpleNamespace(rows=1, rejected=1, unseen={}, notes=()))
     fake("predict", predict=calls)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer="the bytes of stdin"))
     typed = ["--format", "jsonl", "--columns", 'a,"b,c"', "--keep", "--rejects", "bad.csv", "--chunk-rows", "7"]
@@ -230,13 +238,14 @@ def test_predict_passes_on_what_is_typed(
 def test_a_gate_that_is_not_met_ends_with_8_after_the_report(
     fake: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = SimpleNamespace(failed=["accuracy is 0.5, expected at least 0.9"], to_json=lambda: {"test": {}})
+    gates = ["accuracy is 0.5, expected at least 0.9"]
+    report = SimpleNamespace(failed=gates, to_json=lambda: {"test": {}}, notes=["1 picture", "a.png: is empty"])
     calls = Calls(report)
     fake("evaluate", evaluate=calls)
     assert cli.run(["evaluate", "r", "--json", "--fail-under", "accuracy=0.9", "--fail-under", "f1=0.1"]) == 8
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"test": {}}
-    assert captured.err == "accuracy is 0.5, expected at least 0.9\n"
+    assert captured.err == "1 picture\na.png: is empty\naccuracy is 0.5, expected at least 0.9\n"
     assert calls.options == {"device": None, "fail_under": ["accuracy=0.9", "f1=0.1"]}
 
 

@@ -20,11 +20,15 @@ from nnkit.config.registry import Registry, dump_piece
 from nnkit.families import FAMILIES
 from nnkit.initializers import INITIALIZERS
 from nnkit.layers.base import LAYERS, Activated, Layer, ShapeError
+from nnkit.layers.pretrained import Pretrained
 from nnkit.layers.repeat import Composite
 from nnkit.nn.random import GeneratorDraws, RandomModule
 from nnkit.seeds import generator
+from nnkit.shapes import Shape
 
 ROWS = 5
+VARYING = 5
+"""How long axes of varying length are here."""
 ENTRIES = [(family, name) for family, registry in FAMILIES.items() for name in registry.entries]
 CONTEXT = {"base": Path()}
 
@@ -68,19 +72,24 @@ def test_a_taken_name_is_refused(family: str) -> None:
         FAMILIES[family].register(name)(kind)
 
 
-KINDS = {name: kind for name, kind in LAYERS.entries.items() if not issubclass(kind, Composite)}
+# What a composite or a pretrained layer builds is others' to say; they have tests of their own.
+KINDS = {name: kind for name, kind in LAYERS.entries.items() if not issubclass(kind, Composite | Pretrained)}
 
 
-def layers(name: str) -> Iterator[Layer]:
-    """Yield the variants of a layer's example."""
-    yield from variants(LAYERS, LAYERS.decode({"type": name, **KINDS[name].example.options}))
+def layers(name: str) -> Iterator[tuple[Layer, tuple[Shape, ...]]]:
+    """Yield the variants of a layer's example with each of its inputs' shapes that they take."""
+    example = KINDS[name].example
+    for layer in variants(LAYERS, LAYERS.decode({"type": name, **example.options})):
+        yield layer, example.shapes
+        for shapes in example.others:
+            yield layer, shapes
 
 
-def built(layer: Layer) -> tuple[torch.nn.Module, list[torch.Tensor]]:
-    """Return the layer's module with its first weights, and inputs of the example's shapes."""
-    module = layer.build(*layer.example.shapes)
+def built(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[torch.nn.Module, list[torch.Tensor]]:
+    """Return the layer's module with its first weights, and inputs of these shapes."""
+    module = layer.build(*shapes)
     arrays = {}
-    for name, weight in layer.weights(*layer.example.shapes).items():
+    for name, weight in layer.weights(*shapes).items():
         values = weight.initializer.sample(weight.shape, weight.fan_in, weight.fan_out, generator(1, name))
         arrays[name] = torch.from_numpy(values)
     module.load_state_dict(arrays)
@@ -88,24 +97,31 @@ def built(layer: Layer) -> tuple[torch.nn.Module, list[torch.Tensor]]:
         if isinstance(part, RandomModule):
             part.draws = GeneratorDraws(torch.Generator().manual_seed(0))
     draw = np.random.default_rng(0)
-    shapes = [(ROWS, *(axis or 3 for axis in shape)) for shape in layer.example.shapes]
+    sizes = [(ROWS, *(axis or VARYING for axis in shape)) for shape in shapes]
     if layer.example.below is not None:
-        return module, [torch.from_numpy(draw.integers(layer.example.below, size=shape)).float() for shape in shapes]
-    return module, [torch.from_numpy(draw.normal(size=shape)).float() for shape in shapes]
+        return module, [torch.from_numpy(draw.integers(layer.example.below, size=size)).float() for size in sizes]
+    return module, [torch.from_numpy(draw.normal(size=size)).float() for size in sizes]
+
+
+def concrete(shape: Shape, like: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape whose varying axes have the sizes that came out."""
+    assert len(shape) == len(like)
+    return tuple(found if axis is None else axis for axis, found in zip(shape, like, strict=True))
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_out_shape_is_the_built_modules(name: str) -> None:
-    for layer in layers(name):
-        module, inputs = built(layer)
-        assert tuple(module.eval()(*inputs).shape) == (ROWS, *layer.out_shape(*layer.example.shapes))
+    for layer, shapes in layers(name):
+        module, inputs = built(layer, shapes)
+        rows, *found = module.eval()(*inputs).shape
+        assert (rows, *found) == (ROWS, *concrete(layer.out_shape(*shapes), tuple(found)))
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_weights_are_the_modules(name: str) -> None:
-    for layer in layers(name):
-        module, _ = built(layer)
-        weights = layer.weights(*layer.example.shapes)
+    for layer, shapes in layers(name):
+        module, _ = built(layer, shapes)
+        weights = layer.weights(*shapes)
         assert {key: weight.shape for key, weight in weights.items()} == {
             key: tuple(tensor.shape) for key, tensor in module.state_dict().items()
         }
@@ -117,8 +133,8 @@ def test_weights_are_the_modules(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_gradient_reaches_every_trained_weight_and_the_input(name: str) -> None:
-    for layer in layers(name):
-        module, inputs = built(layer)
+    for layer, shapes in layers(name):
+        module, inputs = built(layer, shapes)
         continuous = layer.example.below is None
         inputs = [tensor.requires_grad_(continuous) for tensor in inputs]
         output = module.train()(*inputs)
@@ -129,8 +145,8 @@ def test_a_gradient_reaches_every_trained_weight_and_the_input(name: str) -> Non
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_row_is_computed_alone_outside_of_training(name: str) -> None:
-    for layer in layers(name):
-        module, inputs = built(layer)
+    for layer, shapes in layers(name):
+        module, inputs = built(layer, shapes)
         together = module.eval()(*inputs)
         alone = torch.cat([module(*(tensor[row : row + 1] for tensor in inputs)) for row in range(ROWS)])
         torch.testing.assert_close(alone, together, rtol=1e-5, atol=1e-6)
@@ -138,18 +154,18 @@ def test_a_row_is_computed_alone_outside_of_training(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_zero_rows_give_zero_rows(name: str) -> None:
-    for layer in layers(name):
-        module, inputs = built(layer)
+    for layer, shapes in layers(name):
+        module, inputs = built(layer, shapes)
         output = module.eval()(*(tensor[:0] for tensor in inputs))
-        assert tuple(output.shape) == (0, *layer.out_shape(*layer.example.shapes))
+        rows, *found = output.shape
+        assert (rows, *found) == (0, *concrete(layer.out_shape(*shapes), tuple(found)))
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_number_of_inputs_that_does_not_fit_is_refused(name: str) -> None:
-    layer = next(layers(name))
-    first, *others = layer.example.shapes
+    layer, (first, *others) = next(layers(name))
     with pytest.raises(ShapeError, match=name):
-        layer.out_shape(*((first, first) if not others else (first,)))
+        layer.out_shape(*(layer.example.misfit or ((first, first) if not others else (first,))))
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if issubclass(kind, Activated)])

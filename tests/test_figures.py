@@ -20,7 +20,7 @@ from nnkit.metrics import METRICS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODULES = ("matrix", "progress", "curves", "quality", "branches")
+MODULES = ("depth", "matrix", "progress", "curves", "quality", "branches")
 
 
 @pytest.fixture
@@ -87,7 +87,28 @@ def trees(text: str) -> Trees:
 
 
 BRANCH = "(1 (0 dull) (1 (1 but) (1 (0 not) (0 (1 very) (0 bad)))))"
+
+
+def norms(layers: int, epochs: int = 3, name: str = "dense_{}") -> list[dict[str, Any]]:
+    """A history whose gradients get smaller by a factor with each layer, as those of sigmoids do."""
+    return [
+        {
+            "phase": "supervised",
+            "epoch": epoch,
+            "gradient_norms": {name.format(place): 0.25 ** (layers - place) / epoch for place in range(1, layers + 1)},
+        }
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def gradients(records: list[dict[str, Any]]) -> bytes:
+    picture = figures.gradients(records)
+    assert picture is not None
+    return picture
+
+
 PICTURES: dict[str, Callable[[], bytes]] = {
+    "gradients": lambda: gradients(norms(30)),
     "confusion_matrix": lambda: figures.confusion_matrix(np.array([[9, 1], [2, 8]]), ["no", "yes"]),
     "history": lambda: figures.history(records(5, train_loss=lambda e: 1 / e, validation_loss=lambda e: 2 / e)),
     "roc": lambda: figures.roc(*two_classes(), ["no", "yes"]),
@@ -197,6 +218,12 @@ FULL: dict[str, Callable[[], bytes]] = {
             for epoch in range(1, 13)
         ]
     ),
+    "gradients of 1": lambda: gradients(norms(1)),
+    "gradients of 3": lambda: gradients(norms(3)),
+    "gradients of 12": lambda: gradients(norms(12, name="a_{}")),
+    "gradients of long names": lambda: gradients(norms(9, name="blocks/1/dense_number_{}")),
+    "gradients of 30": lambda: gradients(norms(30, 20)),
+    "gradients of 400": lambda: gradients(norms(400)),
     "history of six": lambda: figures.history(
         records(200, **{f"train_m{n}": lambda e: -math.sin(e) for n in range(6)})
     ),
@@ -296,6 +323,49 @@ def test_history_of_what_a_damaged_file_may_hold(value: Any) -> None:
         {"epoch": value, "train_loss": -1.7e308},
     ]
     assert min(size(figures.history(kept))) > 400
+
+
+def test_gradients_are_powers_of_ten_by_layer_for_some_epochs(drawn: "list[Figure]") -> None:
+    gradients(norms(30, 10))
+    *epochs, limit = data_lines(drawn[0].axes[0])
+    assert [len(line.get_xdata()) for line in epochs] == [30] * 4
+    for epoch, line in zip((1, 4, 7, 10), epochs, strict=True):
+        expected = [math.log10(0.25 ** (30 - place) / epoch) for place in range(1, 31)]
+        assert np.asarray(line.get_ydata()) == pytest.approx(expected)
+    assert limit.get_ydata()[0] == pytest.approx(math.log10(1e-6 / 10))
+    found = words(drawn[0])
+    assert {"epoch 1", "epoch 4", "epoch 7", "epoch 10", "a millionth of those near the output"} <= set(found)
+    assert "layer with weights, from the input (1) to the output (30)" in found
+    assert "Gradients: norm by layer (epochs 1 to 10)" in found
+    assert "1e−10" in found
+
+
+def test_gradients_of_few_layers_have_their_names_and_zeros_have_marks(drawn: "list[Figure]") -> None:
+    gradients([{"phase": "a", "epoch": 9, "gradient_norms": {"x": 0.0, "y": 0.5, "z": None}}])
+    assert {"x", "y", "z", "exactly 0 in epoch 9", "Gradients: norm by layer (epoch 9)"} <= set(words(drawn[0]))
+    line, zero = data_lines(drawn[0].axes[0])
+    assert np.isnan(np.asarray(line.get_ydata())).tolist() == [True, False, True]
+    assert np.asarray(zero.get_xdata()).tolist() == [1]
+    gradients([{"gradient_norms": {"x": 0.0, "y": 0.0}}])
+    assert "all gradients are zero, or not finite" in words(drawn[1])
+
+
+def test_gradients_are_those_of_the_last_phase_that_has_any(drawn: "list[Figure]") -> None:
+    assert figures.gradients([]) is None
+    assert figures.gradients([{"epoch": 1}, {"epoch": 2, "gradient_norms": {}}]) is None
+    gradients([*norms(4), {"phase": "fine", "epoch": 1, "gradient_norms": {"x": 1.0}}, {"phase": "none", "epoch": 1}])
+    assert "x" in words(drawn[0])
+    assert "dense_1" not in words(drawn[0])
+
+
+@pytest.mark.parametrize("value", [math.inf, 1.7e308, 10**400, 5e-324, "high", None, [1], True, -1])
+def test_gradients_of_what_a_damaged_file_may_hold(value: Any) -> None:
+    kept: list[dict[str, Any]] = [
+        {"phase": [1], "gradient_norms": [3]},
+        {"phase": [1], "epoch": value, "gradient_norms": {"x": value, "y": 1.0}},
+        {"phase": [1], "epoch": 2, "gradient_norms": {"z": value}},
+    ]
+    assert min(size(gradients(kept))) > 400
 
 
 def test_history_draws_at_most_six_panels(drawn: "list[Figure]") -> None:

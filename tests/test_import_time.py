@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from nnkit.engine.native import kernel
+from tests.commands.pictures import picture_spec
 
-HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors")
+HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors", "PIL")
 
 PROBE = """
 import sys
@@ -39,6 +40,8 @@ def probe(forbidden: tuple[str, ...], arguments: list[str]) -> None:
         ["list", "metrics", "--json"],
         ["show", "layers", "dense"],
         ["show", "transforms", "one_hot"],
+        ["show", "augmentations", "rotate"],
+        ["preview", "--help"],
         ["schema"],
     ],
     ids=" ".join,
@@ -49,6 +52,10 @@ def test_talk_of_what_there_is_loads_nothing_heavy(arguments: list[str]) -> None
 
 def test_check_does_without_torch(root: Path) -> None:
     probe(("torch",), ["check", str(root / "experiments" / "bank_churn.yaml")])
+
+
+def test_check_of_augmentation_does_without_torch(tmp_path: Path) -> None:
+    probe(("torch",), ["check", str(picture_spec(tmp_path, ["rotate", "brightness", "mixup"]))])
 
 
 WITHOUT_TORCH = ("torch", "pandas", "sklearn", "scipy", "pyarrow")

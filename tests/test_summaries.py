@@ -15,11 +15,13 @@ CHECK: dict[str, Any] = {
     "task": "binary",
     "classes": ["0", "1"],
     "targets": ["Exited"],
+    "augmented": {},
     "splits": {"train": 7000, "test": 2000},
     "inputs": {"input": (11,)},
     "layers": [SimpleNamespace(name="dense_1", type="dense", inputs=("input",), shape=(6,), parameters=72)],
     "parameters": 1072,
     "trainable": 1000,
+    "phases": [],
     "steps_per_epoch": 700,
     "memory": 3 * 2**20,
     "engine": "native",
@@ -42,6 +44,13 @@ def test_the_tables_of_check() -> None:
         "memory          about 3.0 MiB",
         "engine          native: it is the faster one",
     ]
+
+
+def test_check_tells_the_phases_where_there_are_several() -> None:
+    phases = [SimpleNamespace(name="head", epochs=5, trained=7), SimpleNamespace(name="rest", epochs=1, trained=1000)]
+    _, facts = map(plain, check_tables(SimpleNamespace(**CHECK | {"phases": phases})))  # type: ignore[arg-type]
+    lines = facts.splitlines()
+    assert lines[8:10] == ["phase head      5 epochs, 7 trained", "phase rest      1 epoch, 1,000 trained"]
 
 
 def evaluation(**changes: Any) -> Any:
@@ -96,11 +105,12 @@ def test_metrics_as_lines(metrics: dict[str, Any], lines: str) -> None:
 
 
 def test_what_went_by_in_predict() -> None:
-    def summary(rejected: int, unseen: dict[str, int]) -> Any:
-        return SimpleNamespace(rows=5, rejected=rejected, unseen=unseen)
+    def summary(rejected: int, unseen: dict[str, int], *notes: str) -> Any:
+        return SimpleNamespace(rows=5, rejected=rejected, unseen=unseen, notes=notes)
 
     assert predict_lines(summary(0, {"Geography": 0}), None) == ""
     assert predict_lines(summary(1200, {"Geography": 2}), Path("bad.csv")).splitlines() == [
         "rows that could not be read: 1,200; they are in bad.csv",
         "Geography: 2 rows have a category that training never saw",
     ]
+    assert predict_lines(summary(1, {}, "1 is skipped:", "a.png: is empty"), None) == "1 is skipped:\na.png: is empty\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nnkit.commands.rejects import refuse
+from nnkit.commands.rejects import Rejects
 from nnkit.commands.stored import stored_predictions
 from nnkit.config.spelling import nearest
 from nnkit.data.pipeline import Pipeline
@@ -54,13 +54,15 @@ class EvaluationReport:
     """A sentence for each gate that is not met; the command line then ends with the code of ``GateError``."""
     seeds: dict[str, dict[str, float | None]] | None = None
     """By seed and metric, of a run of several seeds those that are finished."""
+    notes: Sequence[str] = ()
+    """Which rows were left out as the run's spec says."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the values under the split's name, and all else that was counted."""
         rest = {key: value for key, value in self.evaluation.to_json().items() if key != "values"}
         spread = {} if self.deviation is None else {"deviation": {self.split: self.deviation}}
         each = {} if self.seeds is None else {"seeds": {seed: {self.split: of} for seed, of in self.seeds.items()}}
-        return {self.split: self.values, **spread, **each, **rest}
+        return {self.split: self.values, **spread, **each, **rest} | ({"notes": [*self.notes]} if self.notes else {})
 
 
 def evaluate(
@@ -89,8 +91,10 @@ def evaluate(
     folder.check_usable()
     predictor = Predictor(folder, device)
     metrics = _metrics(folder.experiment(), predictor.pipeline, gates)
-    evaluation = _evaluation(predict_known(predictor, data), predictor.pipeline, metrics)
-    return EvaluationReport(split, evaluation, evaluation.values, None, _failed(gates, evaluation.values, metrics))
+    refused = Rejects(str(data))
+    evaluation = _evaluation(predict_known(predictor, data, refused), predictor.pipeline, metrics)
+    failed = _failed(gates, evaluation.values, metrics)
+    return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=refused.notes)
 
 
 def parse_gate(text: str) -> Gate:
@@ -173,12 +177,13 @@ def _evaluation(predictions: Predictions, pipeline: Pipeline, metrics: Sequence[
     return evaluate_predictions(truth, outputs, pipeline.task, pipeline.classes, metrics, weights, nodes)
 
 
-def predict_known(predictor: Predictor, data: Path) -> Predictions:
+def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predictions:
     """Predict rows whose truth is known; raises ``DataError`` where there is none, or one that cannot be read."""
     parts: list[Predictions] = []
     start = 0
-    for chunk in predictor.pipeline.stream(data, format=None, columns=None, need_target=True):
-        refuse(str(data), chunk.rejected)
+    stream = predictor.pipeline.stream(data, format=None, columns=None, need_target=True)
+    for chunk in stream:
+        refused.take(chunk, stream)
         rows = chunk.dataset
         if rows.truth is not None and len(rows):
             parts.append(predictor.predictions(rows, start))

@@ -61,13 +61,13 @@ def fit(run: RunFolder, ready: Ready, manifest: Manifest, listener: "Listener", 
 
     make_folder(run.path / CHECKPOINTS)
     run.seal(manifest, "running")
-    training, validation = ready.experiment.training, ready.prepared.validation is not None
+    training = ready.experiment.training
     last = run.path / LAST
     checkpoint = Checkpoint.load(last) if last.exists() else None
     network = build_network(ready, manifest)
     work = Work(ready.plan, network, ready.prepared, training, ready.experiment.seed, manifest.device)
-    every = checkpoints(training, validation).every_seconds
-    trainer = Trainer(make_hooks(run, ready), RunStore(run), listener, stop, every)
+    every = checkpoints(training).every_seconds
+    trainer = Trainer(make_hooks(run, ready, listener), RunStore(run), listener, stop, every)
     trainer.fit(training.procedure.phases(work), checkpoint)
     run.write_weights(network.arrays())
 
@@ -90,7 +90,7 @@ def build_network(ready: Ready, manifest: Manifest) -> "GraphNetwork | NativeNet
     """Return the network that is trained, on its device, with the weights that follow from the seed."""
     training = ready.experiment.training
     plan = training.procedure.trained(ready.plan)
-    weights = ready.plan.initial_weights(ready.experiment.seed)
+    weights = ready.initial_weights()
     if manifest.engine == "native":
         from nnkit.engine.native import NativeNetwork
         from nnkit.models.native import native_ops
@@ -108,16 +108,19 @@ def build_network(ready: Ready, manifest: Manifest) -> "GraphNetwork | NativeNet
     return network.to(manifest.device, torch.float64 if training.precision == "float64" else torch.float32)
 
 
-def make_hooks(run: RunFolder, ready: Ready) -> "list[Hook]":
-    """Return the engine's hooks of the spec's callbacks, and the one that keeps the best weights."""
+def make_hooks(run: RunFolder, ready: Ready, listener: "Listener") -> "list[Hook]":
+    """Return the engine's hooks: of the spec's callbacks, for the best weights, and for the gradients' health."""
+    from nnkit.engine.health import GradientHealth
     from nnkit.engine.hooks import BestWeights, Watch
 
     training = ready.experiment.training
     hooks = [callback.build(goal_of(callback.watched or "loss", training)) for callback in training.callbacks]
-    options = checkpoints(training, ready.prepared.validation is not None)
+    options = checkpoints(training)
     if options.best:
-        watch = Watch(options.monitor, goal_of(options.monitor, training), options.min_delta)
+        monitor = options.monitor or ("train_loss" if ready.prepared.validation is None else "validation_loss")
+        watch = Watch(monitor, goal_of(monitor, training), options.min_delta)
         hooks.append(BestWeights(watch, lambda weights: save_best(run, weights)))
+    hooks.append(GradientHealth(listener.note))
     return [hook for hook in hooks if hook is not None]
 
 

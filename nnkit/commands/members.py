@@ -15,7 +15,7 @@ from nnkit.runs.manifest import Manifest
 from nnkit.spec import Loaded, Ready, Seeds, ready_folds
 
 if TYPE_CHECKING:
-    from nnkit.engine.listener import Listener
+    from nnkit.engine.listener import Listener, Value
     from nnkit.engine.trainer import Stop
 
 ReadyOf: TypeAlias = Callable[[str], Ready]
@@ -66,6 +66,8 @@ def train_member(run: RunFolder, ready_of: ReadyOf, name: str, listener: "Listen
     with synced_together():
         member.write(SPEC, run.read(SPEC))
         member.write(RESOLVED, _resolved(run, ready.experiment.seed))
+        if ready.start is not None:
+            member.write_start(ready.start)
     manifest = run.manifest.model_copy(update={"folds": None, "seeds": None, "seed": ready.experiment.seed})
     with sealing(member, manifest):
         train_one(member, manifest, ready, listener, stop, pictures=False)
@@ -173,9 +175,11 @@ class MemberListener:
         """Move on within an epoch."""
         self._overview.moved(self._name, min(1.0, (epoch + step / self._steps) / self._epochs))
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: "Mapping[str, Value]") -> None:
         """Pass it on under the member's label, as a part of the phase's name."""
-        self.step(int(record["epoch"] or 0), 0)
+        from nnkit.engine.hooks import epoch_of
+
+        self.step(epoch_of(record), 0)
         self._overview.listener.epoch_ended({**record, "phase": f"{label(self._name)}: {record['phase']}"})
 
     def note(self, text: str) -> None:

@@ -10,7 +10,15 @@ from nnkit.errors import RunError, UsageError
 from nnkit.files import atomic_write, make_folder
 from nnkit.metrics.sample import count, predicted
 from nnkit.predictions import Layout, Predictions
-from nnkit.runs.folder import CONFUSION_PICTURE, HISTORY, HISTORY_PICTURE, PREDICTIONS, TREES, RunFolder
+from nnkit.runs.folder import (
+    CONFUSION_PICTURE,
+    GRADIENTS_PICTURE,
+    HISTORY,
+    HISTORY_PICTURE,
+    PREDICTIONS,
+    TREES,
+    RunFolder,
+)
 
 
 def plot(run: Path, out: Path | None = None) -> list[Path]:
@@ -26,7 +34,7 @@ def plot(run: Path, out: Path | None = None) -> list[Path]:
     pictures: dict[str, bytes] = {}
     if (folder.path / HISTORY).exists():
         folder.read(HISTORY)
-        pictures |= history_picture(folder.history())
+        pictures |= history_pictures(folder.history())
     if (folder.path / PREDICTIONS).exists() or PREDICTIONS in folder.manifest.files:
         pipeline, predictions = _predictions(folder)
         pictures |= prediction_pictures(pipeline, predictions)
@@ -60,11 +68,14 @@ def _trees(folder: RunFolder) -> list[str] | None:
     return folder.read(TREES).decode(errors="replace").split("\n")[:-1]
 
 
-def history_picture(records: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return the picture of a history by its file's name; nothing for a history without epochs."""
+def history_pictures(records: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return the pictures of a history by their files' names; none for a history without epochs."""
     from nnkit import figures
 
-    return {HISTORY_PICTURE: figures.history(records)} if records else {}
+    if not records:
+        return {}
+    norms = figures.gradients(records)
+    return {HISTORY_PICTURE: figures.history(records), **({GRADIENTS_PICTURE: norms} if norms else {})}
 
 
 def prediction_pictures(pipeline: Pipeline, predictions: Predictions) -> dict[str, bytes]:

@@ -45,6 +45,8 @@ class PredictSummary:
     rows: int
     rejected: int
     unseen: dict[str, int]
+    notes: Sequence[str] = ()
+    """Which rows were left out as the run's spec says."""
 
 
 def predict(
@@ -77,20 +79,19 @@ def predict(
     stream = pipeline.stream(
         source.origin, format=source.format, columns=list(columns) if columns else None, chunk_rows=chunk_rows
     )
-    rows = rejected = 0
+    rows = 0
 
     def write(given: tuple[Chunk, int]) -> None:
         chunk, start = given
         writer.write(*_predicted(predictor, chunk, start, keep))
         output.flush()
 
-    with rejects_to(rejects, source.name) as refuse, Overlap(write) as overlap:
+    with rejects_to(rejects, source.name) as refused, Overlap(write) as overlap:
         for chunk in stream:
-            refuse(chunk.rejected)
+            refused.take(chunk, stream)
             overlap.give((chunk, rows))
             rows += len(chunk.dataset)
-            rejected += len(chunk.rejected)
-    return PredictSummary(rows, rejected, dict(pipeline.unseen))
+    return PredictSummary(rows, refused.count, dict(pipeline.unseen), refused.notes)
 
 
 def _usual(format_name: str) -> Format:

@@ -1,6 +1,6 @@
 """Rows that cannot be read: an error, or lines of a file that somebody can look at."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,43 +10,78 @@ from nnkit.files import disk_errors
 from nnkit.predictions import csv_line
 
 if TYPE_CHECKING:
-    from nnkit.data.pipeline import Rejected
+    from nnkit.data.pipeline import Chunk
+    from nnkit.frames.table import BadRow
 
-    Refuse: TypeAlias = Callable[[Sequence[Rejected]], None]
+    Write: TypeAlias = Callable[[Sequence[BadRow]], None]
 
-SHOWN = 10
 HEADER = ("line", "reason", "row")
 
 
-def refuse(name: str, rejected: "Sequence[Rejected]") -> None:
-    """Raise ``DataError`` with the place of each rejected row, if there are any; ``name`` is the input's."""
-    lines = [f"{name}:{row.line}: {row.reason}" for row in rejected]
-    if len(lines) > SHOWN:
-        lines[SHOWN:] = [f"and {len(lines) - SHOWN} more rows"]
-    if lines:
-        raise DataError("\n".join(lines))
+class Rejects:
+    """Takes rows that cannot be used: gives them to ``write``, or else raises ``DataError``.
+
+    Rows that the run's spec says to skip are counted and kept as notes where nothing writes them. ``name`` is the
+    input's, and ``way_out`` ends the message.
+    """
+
+    def __init__(self, name: str, write: "Write | None" = None, way_out: str = "") -> None:
+        self.count = 0
+        self._name = name
+        self._write = write
+        self._way_out = way_out
+        self._skipped: list[BadRow] = []
+
+    def take(self, chunk: "Chunk", later: "Iterable[Chunk]") -> None:
+        """Take the rejected rows of a chunk; where they are an error, those of picture files ``later`` are told too."""
+        self.count += len(chunk.rejected)
+        if self._write is not None:
+            self._write(chunk.rejected)
+            return
+        bad = [row for row in chunk.rejected if not row.skip]
+        if any(row.place for row in bad):
+            bad += [row for other in later for row in other.rejected if not row.skip]
+        if bad:
+            raise DataError("\n".join([*_listing(bad, self._name), *([self._way_out] if self._way_out else [])]))
+        self._skipped += chunk.rejected
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Which rows were skipped, as lines for people."""
+        if not self._skipped:
+            return ()
+        return (
+            f"pictures that cannot be read and are skipped: {len(self._skipped)}",
+            *_listing(self._skipped, self._name),
+        )
+
+
+def _listing(bad: "Sequence[BadRow]", name: str) -> list[str]:
+    from nnkit.frames.table import listing
+
+    return listing(bad, name)
 
 
 @contextmanager
-def rejects_to(path: Path | None, name: str) -> "Iterator[Refuse]":
+def rejects_to(path: Path | None, name: str) -> Iterator[Rejects]:
     """Give what takes rejected rows: it writes them to ``path`` as CSV; without a path it raises ``DataError``.
 
     Raises ``ResourceError`` where the file cannot be written.
     """
     if path is None:
-        yield lambda rejected: refuse(name, rejected)
+        yield Rejects(name, way_out="--rejects FILE writes there what cannot be read, and goes on")
         return
     with disk_errors(path):
         file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
-    def write(rejected: "Sequence[Rejected]") -> None:
+    def write(rejected: "Sequence[BadRow]") -> None:
         with disk_errors(path):
             file.writelines(csv_line((str(row.line), row.reason, row.text)) for row in rejected)
 
     try:
         with disk_errors(path):
             file.write(csv_line(HEADER))
-        yield write
+        yield Rejects(name, write)
     finally:
         with disk_errors(path):
             file.close()

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 
-from nnkit.commands.plot import history_picture, prediction_pictures, tree_pictures, write_pictures
+from nnkit.commands.plot import history_pictures, prediction_pictures, tree_pictures, write_pictures
 from nnkit.commands.stored import stored_predictions
 from nnkit.data.dataset import predicted_trees
 from nnkit.data.pipeline import Pipeline
+from nnkit.engine.health import findings
 from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, confusion_csv, evaluate
 from nnkit.inference import Predictor
 from nnkit.metrics import or_defaults
 from nnkit.predictions import Layout, Predictions, joined, predictions_csv
 from nnkit.runs.card import model_card
-from nnkit.runs.folder import CARD, CONFUSION, METRICS, NODES, PREDICTIONS, TREES, RunFolder
+from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, NODES, PREDICTIONS, TREES, RunFolder
 from nnkit.runs.folds import combine_folds, combine_seeds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
@@ -53,7 +54,7 @@ def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool
     if outcome.trees is not None:
         run.write(TREES, "".join(f"{tree}\n" for tree in outcome.trees))
     if pictures:
-        drawn = history_picture(run.history()) | prediction_pictures(pipeline, outcome.reported)
+        drawn = history_pictures(run.history()) | prediction_pictures(pipeline, outcome.reported)
         write_pictures(run.path, drawn | tree_pictures(pipeline, outcome.reported, outcome.trees))
 
 
@@ -100,4 +101,5 @@ def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> No
         confusion = run.read(CONFUSION).decode()
     except RunError:
         confusion = None
-    run.write(CARD, model_card(manifest, experiment, run.metrics(), confusion))
+    words = [finding.words for finding in findings(run.history())] if (run.path / HISTORY).exists() else []
+    run.write(CARD, model_card(manifest, experiment, run.metrics(), confusion, words))

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from nnkit.commands.fitting import sealing, stopping_on_signals
 from nnkit.commands.members import ReadyOf, label, readied, train_members, train_one
 from nnkit.commands.results import write_card, write_folds, write_seeds
+from nnkit.config.decode import locate
 from nnkit.engines import stays_native, work
-from nnkit.errors import DivergedError, InterruptError, RunError, UsageError
+from nnkit.errors import DivergedError, InterruptError, Problem, RunError, SpecError, UsageError
 from nnkit.files import read_plain, sync_all
+from nnkit.models.plan import Plan
 from nnkit.runs.folder import RESOLVED, SPEC, RunFolder
 from nnkit.runs.manifest import Manifest, new_manifest
-from nnkit.spec import Loaded, Ready, dump, load
+from nnkit.runs.pretrained import load_whole
+from nnkit.spec import Loaded, Ready, dump
 
 if TYPE_CHECKING:
     from nnkit.engine.listener import Listener
@@ -39,9 +42,10 @@ def train(
     """
     flags = {"training.device": device, "seed": seed}
     given = [f"{path}={value}" for path, value in flags.items() if value is not None]
-    loaded = load(spec, [*overrides, *given])
+    loaded = load_whole(spec, [*overrides, *given])
     _check_seeds(loaded, seeds)
     first, ready_of = readied(loaded, seeds)
+    _check_trains(spec, loaded, first.plan)
     experiment = loaded.experiment
     manifest = _manifest(first, experiment.seed).model_copy(
         update={"seeds": None if seeds is None else list(seeds), "folds": experiment.data.split.folds}
@@ -49,6 +53,8 @@ def train(
     run = RunFolder.create(out, experiment.name)
     run.write(SPEC, read_plain(spec))
     run.write(RESOLVED, dump(experiment))
+    if first.start is not None:
+        run.write_start(first.start)
     run.seal(manifest, "running")
     _finish(run, manifest, first, ready_of, jobs, listener)
     return run.path
@@ -94,6 +100,13 @@ def _check_seeds(loaded: Loaded, seeds: Sequence[int] | None) -> None:
         )
 
 
+def _check_trains(spec: Path, loaded: Loaded, plan: Plan) -> None:
+    """Raise ``SpecError`` for a network without weights, which can be traced and not trained."""
+    if not plan.weights():
+        message = f"there is nothing to train: no layer has weights; see what it computes: nnkit trace {spec}"
+        raise locate(loaded.document, SpecError([Problem(("model", "layers"), message)]))
+
+
 def _check_whole(run: RunFolder, loaded: Loaded) -> None:
     """Raise ``RunError`` for a single fold, whose rows only the whole run knows."""
     if loaded.experiment.data.split.folds and run.manifest.folds is None:
@@ -121,13 +134,15 @@ def _manifest(ready: Ready, seed: int) -> Manifest:
         device = str(pick(training.device, training.precision))
         threads = threads_for(work(ready.plan, training))
     manifest = new_manifest(experiment.name, sys.argv, seed, threads, device)
-    return manifest.model_copy(update={"data": ready.prepared.hashes, "engine": engine})
+    pretrained = dict(ready.start.origin) if ready.start else {}
+    return manifest.model_copy(update={"data": ready.prepared.hashes, "engine": engine, "pretrained": pretrained})
 
 
 def _resumed(run: RunFolder, device: str | None, ready: Ready, listener: "Listener") -> Manifest:
     """Return the manifest of a run that goes on: by the same engine and threads wherever that is possible."""
     manifest, training = run.manifest, ready.experiment.training
-    if stays_native(manifest.engine, device, training.procedure, ready.plan, training):
+    augmented = bool(ready.prepared.augment)
+    if stays_native(manifest.engine, device, training.procedure, ready.plan, training, augmented):
         return manifest
     if manifest.engine == "native":
         listener.note("the run goes on by torch instead of the native engine: equal but for the last digits")
@@ -156,6 +171,8 @@ def _finish(
     listener: "Listener | None",
 ) -> None:
     watching = _listener(listener)
+    for note in first.prepared.notes:
+        watching.note(note)
     try:
         with stopping_on_signals() as stop, sealing(run, manifest):
             if manifest.members:

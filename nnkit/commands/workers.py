@@ -28,7 +28,7 @@ from nnkit.errors import InterruptError, NnkitError, Problem, ResourceError, Spe
 from nnkit.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from nnkit.engine.listener import Listener
+    from nnkit.engine.listener import Listener, Value
     from nnkit.engine.trainer import Stop
 
     Work: TypeAlias = Callable[[str, Listener, Stop], None]
@@ -308,7 +308,7 @@ class Telling:
         """Pass it on."""
         self.tell("step", epoch, step)
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: "Mapping[str, Value]") -> None:
         """Pass it on."""
         self.tell("epoch_ended", record)
 

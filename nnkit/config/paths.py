@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 from nnkit.config.nodes import CommandLineText
 
 
-def _resolve(value: object, info: ValidationInfo) -> Path:
+def resolve_path(value: object, info: ValidationInfo) -> Path:
+    """Return a path of a spec as an absolute one; raises pydantic's errors."""
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not value or "\0" in value:
@@ -25,7 +26,7 @@ def _resolve(value: object, info: ValidationInfo) -> Path:
 
 SpecPath: TypeAlias = Annotated[
     Path,
-    BeforeValidator(_resolve),
+    BeforeValidator(resolve_path),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "x-words": "a path", "minLength": 1}),
 ]

@@ -134,6 +134,8 @@ def _decodes(kind: type[Options], options: Mapping[str, Any]) -> bool:
 
 def _sample(families: Families, schema: Mapping[str, Any], name: str) -> Any:
     """Return a value that ``schema`` takes; ``name`` stands for any text."""
+    if "examples" in schema:
+        return schema["examples"][0]
     if FAMILY in schema:
         entries = families[schema[FAMILY]].entries
         return _example(families, schema[FAMILY], min(entries, key=lambda piece: len(_needed(entries[piece]))))
@@ -208,7 +210,9 @@ def _beside(families: Families, definitions: Mapping[str, Json]) -> Json:
         made[owner] = {**_choice(families[family], owner), "description": schema.get("description", "")}
         for name in families[family].entries:
             piece = definitions[f"{family}.{name}"]
-            made[f"{owner}.{name}"] = {**piece, "properties": {**piece["properties"], **schema[BESIDE]}}
+            own = piece["properties"]
+            beside = {option: of for option, of in schema[BESIDE].items() if option not in own}
+            made[f"{owner}.{name}"] = {**piece, "properties": {**own, **beside}}
     return made
 
 

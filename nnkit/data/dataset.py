@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.errors import DataError, Problem, SpecError
 from nnkit.shapes import Shape, show
@@ -11,20 +11,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Column, Frame, Raw
     from nnkit.frames.trees import Trees
+
+
+Input: TypeAlias = Any
+"""The rows of an input: an array float32 [n, ...], ``Pictures`` uint8 [n, height, width, channels], ``Ragged`` or
+``Trees``."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Rows with their inputs by name and, where known, truth, training targets and row weights.
 
-    An input is float32 [n, ...], or ``Trees``. ``truth`` is as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or
-    int64 [n] for several classes; ``rows`` are the 0-based numbers of the rows among those of their source that could
-    be read.
+    Pictures give an array where they are indexed, and become numbers from 0 to 1 where a network takes them.
+    ``truth`` is as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or int64 [n] for several classes; ``rows`` are
+    the 0-based numbers of the rows among those of their source that could be read.
     """
 
-    inputs: dict[str, Any]
+    inputs: dict[str, Input]
     rows: "NDArray[np.int64]"
     truth: "NDArray[Any] | None" = None
     targets: "NDArray[Any] | None" = None
@@ -58,11 +64,11 @@ def choose_features(frame: "Frame", inputs: Mapping[str, Sequence[str]] | None) 
     return {name: matching(frame, wanted, ("data", "inputs", name)) for name, wanted in inputs.items()}
 
 
-def input_array(columns: "Sequence[Column]") -> Any:
-    """Return columns of numbers side by side [n, columns], or the only column of arrays [n, ...] or trees as it is."""
+def input_array(columns: "Sequence[Column]") -> Input:
+    """Return columns of numbers side by side [n, columns], or the only column of anything else as it is."""
     import numpy as np
 
-    if columns[0].is_tree:
+    if len(columns) == 1 and columns[0].is_whole:
         return columns[0].values
     if len(columns) == 1 and columns[0].values.ndim > 1:
         return np.ascontiguousarray(columns[0].values, dtype=np.float32)
@@ -84,26 +90,34 @@ def shapes(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[str, S
                 f"the input {name!r} cannot be made: {reason}; name one array or columns of numbers in data.inputs"
             )
             raise SpecError([Problem(("data", "inputs", name), message)])
-        result[name] = _row_shape(frame[arrays[0]]) if arrays else (len(columns),)
+        result[name] = _shape(frame[arrays[0]]) if arrays else (len(columns),)
     return result
 
 
-def _row_shape(column: "Column") -> Shape:
-    """Return the shape of a row; that of a tree is how many words there are for each of its leaves to be."""
-    shape: Shape = (column.values.width,) if column.is_tree else column.values.shape[1:]
-    return shape
+def _shape(column: "Column") -> Shape:
+    """Return the shape of a column's cells; a sequence has an axis that varies.
+
+    That of a tree is how many words there are for each of its leaves to be.
+    """
+    if column.is_tree:
+        return (column.values.width,)
+    shape: Shape = column.values.shape[1:]
+    return (None, *shape[1:]) if column.is_sequence else shape
 
 
 MISSING = "missing"
 
 
 def incomplete(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[int, str]:
-    """Return the rows that lack a number among the features, or have one too large, by the source's columns."""
+    """Return the rows that lack a number among the features, or have one too large, by the source's columns.
+
+    Pictures, sequences and trees lack none.
+    """
     import numpy as np
 
     found: dict[int, dict[str, str]] = {}
     for name in dict.fromkeys(column for columns in features.values() for column in columns):
-        if frame[name].is_tree:
+        if frame[name].is_whole:
             continue
         with np.errstate(over="ignore"):
             values = frame[name].values.astype(np.float32, copy=False)
@@ -126,12 +140,24 @@ def shape_of(cells: Any) -> Shape:
     return tuple(getattr(cells, "shape", ())[1:])
 
 
-def check_shapes(raw: "Raw", wanted: Mapping[str, Shape], title: str) -> None:
-    """Raise ``DataError`` for a column whose cells are arrays of another shape than ``wanted``; one value is ``()``."""
+def check_shapes(raw: "Raw", wanted: Mapping[str, Shape], kinds: "Mapping[str, Kind]", title: str) -> None:
+    """Raise ``DataError`` for a column whose cells are not those of ``wanted``; one value has the shape ``()``.
+
+    Pictures differ from other arrays in more than their shape: their numbers are bytes.
+    """
+    from nnkit.frames.kinds import is_picture
+
     for name, shape in wanted.items():
-        found = shape_of(raw.cells.get(name))
-        if name in raw.cells and found != shape:
+        if name not in raw.cells:
+            continue
+        found = shape_of(raw.cells[name])
+        if found != shape:
             raise DataError(f"{title}: each cell of {name} is {_of(found)}, and the model takes {_of(shape)}")
+        if is_picture(raw.cells[name]) != (kinds[name] == "image"):
+            what, wants = "bytes (uint8)", "other numbers"
+            if kinds[name] == "image":
+                what, wants = f"numbers of the type {raw.cells[name].dtype}", "bytes (uint8), from 0 to 255"
+            raise DataError(f"{title}: the cells of {name} are {what}, and the model takes {wants}")
 
 
 def _of(shape: Shape) -> str:

@@ -3,13 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nnkit.data.sources import SOURCES, Source
 from nnkit.data.sources.csv import Csv
-from nnkit.errors import UsageError
+from nnkit.data.sources.idx import Idx
+from nnkit.data.sources.images import PICTURE, Images, is_picture_file
+from nnkit.errors import DataError, UsageError
+from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
     from nnkit.frames.table import Raw
@@ -19,18 +22,25 @@ SUFFIXES |= {".parquet": "parquet", ".npz": "npz"}
 
 
 def open_source(
-    known: Source, origin: Path | BinaryIO | None, format_name: str | None, columns: list[str] | None, chunk_rows: int
+    known: Source,
+    origin: Path | BinaryIO | None,
+    format_name: str | None,
+    columns: list[str] | None,
+    chunk_rows: int,
+    labelled: bool,
+    shapes: Mapping[str, Shape],
 ) -> "tuple[Iterator[Raw], str]":
-    """Return the chunks of fresh rows and what messages call them.
+    """Return the chunks of fresh rows and what messages call them; ``labelled`` says whether they need the target.
 
+    ``shapes`` are those of the columns of pictures that the model takes.
     Raises ``DataError``, and ``UsageError`` for a format that there is not, or names of columns where they have some.
     """
     if origin is None:
         if columns is not None:
             raise UsageError("--columns is for fresh rows; those of the run's own source have names")
-        return known.chunks(chunk_rows), known.title
+        return known.fresh(None, labelled, shapes).chunks(chunk_rows), known.title
     if isinstance(origin, Path):
-        source = _source(known, format_name or format_for(known, origin), origin)
+        source = _source(known, format_name or format_for(known, origin), origin, labelled, shapes)
         _check_columns(columns, source.type_name)
         if columns is None:
             return source.chunks(chunk_rows), str(origin)
@@ -38,7 +48,7 @@ def open_source(
     from nnkit.frames.lines import unpacked
 
     file = unpacked(origin)
-    source = _source(known, format_name or format_for(known, file), Path("-"))
+    source = _source(known, format_name or format_for(known, file), Path("-"), labelled, shapes)
     _check_columns(columns, source.type_name)
     return source.chunks_of(file, "standard input", chunk_rows, columns), "standard input"
 
@@ -68,46 +78,70 @@ def format_for(known: Source, origin: Path | BinaryIO) -> str:
 
 
 def format_of(path: Path) -> str:
-    """Return the source type that a file's name or first character means."""
+    """Return the source type that a file's name or its first bytes mean."""
     from nnkit.frames.lines import open_plain, unpacked
 
     suffixes = [suffix for suffix in path.suffixes if suffix in SUFFIXES]
     if suffixes:
         return SUFFIXES[suffixes[-1]]
+    if path.is_dir() or is_picture_file(path):
+        return "images"
     with open_plain(path) as file:
         return sniff(unpacked(file, str(path)), str(path))
 
 
 def sniff(file: object, name: str = "standard input") -> str:
-    """Return jsonl where the first character that is not blank is a brace, else csv; raises ``DataError``."""
+    """Return the type that a file's first bytes mean, csv where they mean nothing; raises ``DataError``."""
+    from nnkit.frames.albums import looks_like_picture
     from nnkit.frames.lines import reading
 
     with reading(name):
         start: bytes = file.peek(4096) if hasattr(file, "peek") else b""
+    if start[:2] == b"\0\0":
+        return "idx"
+    if looks_like_picture(start):
+        return "images"
     return "jsonl" if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
 
 
-def _source(known: Source, format_name: str, path: Path) -> Source:
+def _source(known: Source, format_name: str, path: Path, labelled: bool, shapes: Mapping[str, Shape]) -> Source:
     """Return a source of the format for ``path``, with the options of the run's own source where it is of that type."""
     if format_name not in SOURCES.entries or format_name == "sklearn":
         raise UsageError(f"--format {format_name}: expected csv or jsonl")
-    if known.type_name == format_name:
-        return known.model_copy(update={"path": path})
+    if known.type_name == format_name or (isinstance(known, Images) and format_name == "csv"):
+        return known.fresh(path, labelled, shapes)
+    if format_name == "idx":
+        return Idx(images=path).fresh(path, labelled, shapes)
+    if format_name == "images":
+        return _pictures(path, shapes).fresh(path, labelled, shapes)
     if format_name == "csv" and path.suffix == ".tsv":
         return Csv(path=path, delimiter="\t")
     return SOURCES.decode({"type": format_name, "path": str(path)}, context={"base": Path()})
 
 
-def row_text(part: "Raw", row: int) -> str:
-    """Return a row as text: a line of CSV, or a JSON object where its cells are not all text."""
-    from nnkit.frames.trees import Trees
+def _pictures(path: Path, shapes: Mapping[str, Shape]) -> Images:
+    """Return a source that brings picture files to what a model takes that learned from pictures of another source."""
+    height, width, channels = shapes.get(PICTURE, (None, None, None))
+    modes: dict[int | None, Literal["grey", "RGB", "RGBA"]] = {1: "grey", 3: "RGB", 4: "RGBA"}
+    if height is None or width is None or channels not in modes:
+        what = f"{PICTURE} of {show(shapes[PICTURE])}" if PICTURE in shapes else f"no pictures in a column {PICTURE!r}"
+        raise DataError(f"{path}: {'a folder' if path.is_dir() else 'a picture'}, and the model takes {what}")
+    return Images(path=path, size=[height, width], mode=modes[channels])
 
-    cells = {
-        name: column[row : row + 1].tolist()[0] if isinstance(column, Trees) else column[row]
-        for name, column in part.cells.items()
-    }
+
+def row_text(part: "Raw", row: int) -> str:
+    """Return a row as text: a line of CSV, or a JSON object where its cells are not all text; without pictures."""
+    from nnkit.frames.kinds import is_picture
+
+    cells = {name: _cell(column, row) for name, column in part.cells.items() if not is_picture(column)}
     if not all(isinstance(cell, str) for cell in cells.values()):
         return json.dumps({name: cell for name, cell in cells.items() if cell is not None}, default=str)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="").writerow(cells.values())
     return text.getvalue()
+
+
+def _cell(column: Any, row: int) -> Any:
+    from nnkit.frames.trees import Trees
+
+    return column[row : row + 1].tolist()[0] if isinstance(column, Trees) else column[row]

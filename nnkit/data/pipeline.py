@@ -14,6 +14,7 @@ from nnkit.data.sources import SourceChoice
 from nnkit.data.target import TargetState, encode, node_classes, restored, strange_nodes
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import Notes, OnUnseen, State
+from nnkit.data.transforms.tokens import Vocabulary
 from nnkit.errors import DataError, RunError, SpecError
 from nnkit.shapes import Shape
 from nnkit.tasks import Task
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.table import Frame, Raw
+    from nnkit.frames.table import BadRow, Frame, Raw
 
 MAX_COLUMNS = 1_000_000
 
-Kind = Literal["number", "category", "code", "boolean", "array", "tree"]
+Kind = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
 
 
 class Fitted(Options):
@@ -55,6 +56,7 @@ class Known(Options):
     features: dict[str, list[str]] = Field(min_length=1, max_length=1000)
     """Columns after the transforms, by input."""
     shapes: dict[str, Annotated[list[int], Field(max_length=8)]]
+    """The shape of a row of each input; 0 is an axis that varies from row to row."""
     target: TargetState
     target_kinds: dict[str, Kind]
     weight: str | None = None
@@ -62,20 +64,11 @@ class Known(Options):
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """A row that cannot be used: its line (from 1) in the file, why, and its text."""
-
-    line: int
-    reason: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Chunk:
     """Some fresh rows: those that can be used, and those that cannot."""
 
     dataset: Dataset
-    rejected: list[Rejected]
+    rejected: "list[BadRow]"
     part: "Raw"
     """All rows as they were read."""
     kept: "NDArray[np.int64]"
@@ -83,8 +76,10 @@ class Chunk:
 
     @property
     def raw(self) -> dict[str, Sequence[Any]]:
-        """The raw cells of the rows that can be used, by column."""
-        return {name: self._used(cells) for name, cells in self.part.cells.items()}
+        """The raw cells of the rows that can be used, by column; pictures are left out."""
+        from nnkit.frames.kinds import is_picture
+
+        return {name: self._used(cells) for name, cells in self.part.cells.items() if not is_picture(cells)}
 
     def _used(self, cells: Any) -> Sequence[Any]:
         from nnkit.frames.cells import Text
@@ -121,7 +116,18 @@ class Pipeline:
     @property
     def input_shapes(self) -> dict[str, Shape]:
         """The shape of a row of each input."""
-        return {name: tuple(shape) for name, shape in self.known.shapes.items()}
+        return {name: tuple(axis or None for axis in shape) for name, shape in self.known.shapes.items()}
+
+    @property
+    def vocabularies(self) -> dict[str, int]:
+        """The number of tokens that each input of tokens may have."""
+        sizes = {
+            column: state.size
+            for fitted in self.known.transforms
+            for column, state in fitted.states.items()
+            if isinstance(state, Vocabulary)
+        }
+        return {name: sizes[first] for name, [first, *_] in self.known.features.items() if first in sizes}
 
     @property
     def tree_input(self) -> str | None:
@@ -163,8 +169,9 @@ class Pipeline:
             return False
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
-        cell_shapes = self._column_shapes()
-        if any(kind == "array" and not cell_shapes[name] for name, kind in known.columns.items()):
+        cell_shapes = self.cell_shapes()
+        axes = {"array": range(1, 9), "image": range(3, 4)}
+        if any(kind in axes and len(cell_shapes[name]) not in axes[kind] for name, kind in known.columns.items()):
             return False
         try:
             frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
@@ -174,20 +181,34 @@ class Pipeline:
         except (DataError, SpecError, LookupError, TypeError, ValueError):
             return False
 
+    def only(self, inputs: Collection[str]) -> Known:
+        """Return what is known of some of the inputs, and of the columns that they are made from."""
+        from nnkit.frames.table import Raw
+
+        known = self.known
+        features = {name: columns for name, columns in known.features.items() if name in inputs}
+        frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
+        frame = self.transformed(frame, Notes(known.on_unseen))
+        used = {frame[column].source for columns in features.values() for column in columns}
+        columns = {name: kind for name, kind in known.columns.items() if name in used}
+        shapes = {name: shape for name, shape in known.shapes.items() if name in features}
+        return known.model_copy(update={"features": features, "columns": columns, "shapes": shapes})
+
     def _no_rows(self) -> dict[str, Any]:
         """Return the columns of fresh rows with no rows in them."""
         import numpy as np
 
-        cell_shapes = self._column_shapes()
-        return {name: np.empty((0, *shape)) if shape else [] for name, shape in cell_shapes.items()}
+        cell_shapes = self.cell_shapes()
+        pixels = {name: np.uint8 if kind == "image" else np.float32 for name, kind in self.known.columns.items()}
+        return {name: np.empty((0, *shape), pixels[name]) if shape else [] for name, shape in cell_shapes.items()}
 
-    def _column_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of each column's cells, ``()`` for single values: an array is an input by itself."""
+    def cell_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each column's cells, ``()`` for single values: what has axes is an input by itself."""
         known = self.known
         arrays = {
             names[0]: tuple(known.shapes.get(name, ()))
             for name, names in known.features.items()
-            if len(names) == 1 and known.columns.get(names[0]) == "array"
+            if len(names) == 1 and known.columns.get(names[0]) in ("array", "image")
         }
         return {name: arrays.get(name, ()) for name in known.columns}
 
@@ -217,19 +238,25 @@ class Pipeline:
         """
         from nnkit.data.fresh import open_source
 
-        parts, name = open_source(self.known.source, origin, format, columns, chunk_rows)
+        cell_shapes, known_kinds = self.cell_shapes(), self.known.columns
+        pictures = {name: shape for name, shape in cell_shapes.items() if known_kinds[name] == "image"}
+        parts, name = open_source(self.known.source, origin, format, columns, chunk_rows, need_target, pictures)
         rows = 0
         found: dict[str, None] = {}
-        cell_shapes = self._column_shapes()
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
                 self._check_columns(found, name, need_target, "; is the delimiter right?" if part.complete else "")
-            check_shapes(part, cell_shapes, name)
+            check_shapes(part, cell_shapes, known_kinds, name)
             yield self._chunk(part, rows, need_target)
             rows += len(part)
         if rows:
             self._check_columns(found, name, need_target)
+
+    def rows(self, part: "Raw", need_target: bool) -> Chunk:
+        """Return rows that are in memory; raises ``DataError`` where the cells of a column have another shape."""
+        check_shapes(part, self.cell_shapes(), self.known.columns, self.known.source.title)
+        return self._chunk(part, 0, need_target)
 
     def _check_columns(self, found: Collection[str], name: str, need_target: bool, doubt: str = "") -> None:
         """Raise ``DataError`` naming all columns that the model needs and no row has; nothing has none at all."""
@@ -305,12 +332,12 @@ def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
     return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
 
 
-def _rejected(part: "Raw", refused: Mapping[int, str]) -> list[Rejected]:
+def _rejected(part: "Raw", refused: Mapping[int, str]) -> "list[BadRow]":
     from nnkit.data.fresh import row_text
+    from nnkit.frames.table import BadRow
 
-    rows = [Rejected(part.lines[row], reason, row_text(part, row)) for row, reason in refused.items()]
-    rows += [Rejected(bad.line, bad.reason, bad.text) for bad in part.bad]
-    return sorted(rows, key=lambda rejected: rejected.line)
+    rows = [BadRow(part.lines[row], reason, row_text(part, row)) for row, reason in refused.items()]
+    return sorted([*rows, *part.bad], key=lambda bad: bad.line)
 
 
 def _first(error: Exception) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nnkit.config.spelling import nearest
+from nnkit.data.augmentations import Augmentation
 from nnkit.data.dataset import (
     MISSING,
     Dataset,
@@ -16,6 +17,7 @@ from nnkit.data.dataset import (
     shape_of,
     shapes,
 )
+from nnkit.data.inherit import inherited_kinds
 from nnkit.data.pipeline import Fitted, Known, Pipeline, unusable
 from nnkit.data.sources import Source
 from nnkit.data.spec import Data
@@ -35,17 +37,24 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 PARTS = ("train", "validation", "test")
+WORDS = {"array": "arrays", "image": "pictures", "tree": "trees"}
+"""What messages call the cells of columns that only features can be."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows for training, validation and test, the pipeline, and the SHA-256 of each file that they come from."""
+    """Rows for training, validation and test, the pipeline, the SHA-256 of each file, and what a person should know.
+
+    ``augment`` is what happens to pictures of the training rows, anew whenever they are used.
+    """
 
     train: Dataset
     validation: Dataset | None
     test: Dataset | None
     pipeline: Pipeline
     hashes: dict[str, str]
+    augment: Sequence[Augmentation] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -57,32 +66,41 @@ class Table:
     title: str
 
 
-def prepare(data: Data, task_of: Callable[[int], Task], seed: int) -> Prepared:
+def prepare(data: Data, task_of: Callable[[int], Task], seed: int, inherited: Known | None = None) -> Prepared:
     """Read, divide and transform the rows; ``task_of`` says what so many targets mean.
 
+    ``inherited`` is what an earlier run knows of its inputs; its fitted transforms are then used, and none is fitted.
     Raises ``SpecError`` for what the spec says of columns that are not there, ``DataError`` for the data itself.
     """
-    return Preparation(data, task_of).once(seed)
+    return Preparation(data, task_of, inherited).once(seed)
 
 
-def prepare_folds(data: Data, task_of: Callable[[int], Task], seed: int) -> Iterator[Prepared]:
+def prepare_folds(
+    data: Data, task_of: Callable[[int], Task], seed: int, inherited: Known | None = None
+) -> Iterator[Prepared]:
     """Yield the rows once for each fold of ``data.split.folds``, each with a pipeline of its own."""
-    return Preparation(data, task_of).folds(seed)
+    return Preparation(data, task_of, inherited).folds(seed)
 
 
 class Preparation:
     """The rows of the main source, read and typed once, to be divided by any seed; raises as ``prepare`` does."""
 
-    def __init__(self, data: Data, task_of: Callable[[int], Task]) -> None:
+    def __init__(self, data: Data, task_of: Callable[[int], Task], inherited: Known | None = None) -> None:
         self.data = data
+        self.inherited = inherited
         self.task = task_of(len(data.targets))
         raw = read(data.source)
+        self.hashes, self.notes = hashes_of(data.source, raw), raw.notes
+        self._others: dict[str, Raw] = {}
         _check_columns(data, raw)
         raw, self.numbers = rows_where(raw, data.where, data.source.title)
         self.kinds = infer_kinds(data, raw, self.task)
+        if inherited is not None:
+            self.kinds = inherited_kinds(data, inherited, raw, self.kinds)
         self.shapes = {name: shape_of(raw.cells[name]) for name in self.kinds}
         self.main = self.table(data.source, raw)
-        _check_text(data, self.main.frame)
+        if inherited is None:
+            _check_text(data, self.main.frame)
         with _about(self.main.title):
             gaps = missing([self.main.frame[name] for name in data.targets])
         _refuse(self.main, gaps)
@@ -112,7 +130,7 @@ class Preparation:
         lacking = [name for name in self.kinds if name not in raw.cells and name not in self.data.split.uses]
         if lacking:
             raise DataError(f"{source.title}: lacks the columns {', '.join(lacking)}")
-        check_shapes(raw, self.shapes, source.title)
+        check_shapes(raw, self.shapes, self.kinds, source.title)
         for name, kind in self.kinds.items():
             if name not in raw.cells:
                 continue
@@ -156,22 +174,30 @@ class Preparation:
             labels_inside = [label for name in features for label in self.main.frame[name].labels_inside]
             state = learn(targets, self.task, data.positive, data.target_transform, parts["train"], labels_inside)
         fitted, trained = self._fit({name: self.main.frame[name].take(parts["train"]) for name in features})
-        chosen = choose_features(trained, data.inputs)
+        chosen = self.inherited.features if self.inherited else choose_features(trained, data.inputs)
         _check_numbers(trained, chosen)
         known = self._known(fitted, trained, chosen, state)
         pipeline = Pipeline(known)
         made: dict[str, Dataset | None] = dict.fromkeys(PARTS)
+        hashes, notes = dict(self.hashes), list(self.notes)
         for part, rows in parts.items():
             lines = [self.main.lines[row] for row in rows.tolist()]
             table = Table(take(self.main.frame, rows), lines, self.main.title)
             made[part] = self._dataset(table, self.numbers[rows], pipeline)
-        hashes = data.source.hashes()
         for part, source in self._sources().items():
-            raw, numbers = rows_where(read(source), data.where, source.title)
+            whole = self._other(part, source)
+            raw, numbers = rows_where(whole, data.where, source.title)
             made[part] = self._dataset(self.table(source, raw), numbers, pipeline)
-            hashes |= source.hashes()
+            hashes |= hashes_of(source, whole)
+            notes += whole.notes
         assert made["train"] is not None  # noqa: S101 - a split without training rows raises
-        return Prepared(made["train"], made["validation"], made["test"], pipeline, hashes)
+        return Prepared(made["train"], made["validation"], made["test"], pipeline, hashes, data.augment, notes)
+
+    def _other(self, part: str, source: Source) -> "Raw":
+        """Return the rows of a part's own source, which is read once."""
+        if part not in self._others:
+            self._others[part] = read(source)
+        return self._others[part]
 
     def _sources(self) -> dict[str, Source]:
         """Return the sources of parts that have one of their own."""
@@ -180,13 +206,21 @@ class Preparation:
 
     def _features(self) -> list[str]:
         data = self.data
+        if self.inherited is not None:
+            return list(self.inherited.columns)
         others = {*data.targets, *data.drop, *data.split.uses, data.weight}
         return [name for name in self.main.frame if name not in others]
 
     def _fit(self, frame: "Frame") -> "tuple[list[Fitted], Frame]":
-        """Fit each transform on what those before it give; returns them and what the last gives."""
-        fitted = []
+        """Fit each transform on what those before it give; returns them and what the last gives.
+
+        Inherited ones are fitted already.
+        """
         notes = Notes(on_unseen="ignore")
+        if self.inherited is not None:
+            with _about(self.main.title):
+                return self.inherited.transforms, Pipeline(self.inherited).transformed(frame, notes)
+        fitted = []
         for index, transform in enumerate(self.data.transforms):
             with _about(f"{self.main.title}: {transform.type_name}"):
                 states = transform.fit(frame, ("data", "transforms", index))
@@ -231,13 +265,11 @@ class Preparation:
 
 def read(source: Source) -> "Raw":
     """Return all rows of a source; raises ``DataError`` where some could not be read, or there are none."""
-    from nnkit.frames.table import join
+    from nnkit.frames.table import listing
 
-    raw = join(source.chunks())
+    raw = source.whole()
     if raw.bad:
-        shown = "\n".join(f"{source.title}:{bad.line}: {bad.reason}" for bad in raw.bad[:SHOWN])
-        more = f"\nand {len(raw.bad) - SHOWN} more rows" if len(raw.bad) > SHOWN else ""
-        raise DataError(shown + more)
+        raise DataError("\n".join(listing(raw.bad, source.title)))
     if not len(raw):
         raise DataError(f"{source.title}: has no rows, only the names of the columns; training needs some")
     return raw
@@ -274,6 +306,11 @@ def rows_where(raw: "Raw", where: Mapping[str, Sequence[str]], title: str) -> "t
     return (pick(raw, rows) if where else raw), rows
 
 
+def hashes_of(source: Source, raw: "Raw") -> dict[str, str]:
+    """Return the SHA-256 of each file that rows come from: found while they were read, or else now."""
+    return source.hashes() if raw.hashes is None else raw.hashes
+
+
 def _check_columns(data: Data, raw: "Raw") -> None:
     """Raise ``SpecError`` for every column that the spec names and the source lacks."""
     problems: list[Problem] = []
@@ -304,9 +341,9 @@ def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
     Where true and false are classes they keep their names. Raises ``SpecError`` where arrays cannot be what is said.
     """
     others = [*data.targets, *data.split.uses, *([data.weight] if data.weight else [])]
-    kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in data.drop or name in others}
-    words = {"array": "arrays", "tree": "trees"}
-    arrays = {name: words[kind] for name, kind in kinds.items() if kind in words}
+    left_out = {*data.drop, *(name for name in data.source.aside if name not in data.types)}
+    kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in left_out or name in others}
+    arrays = {name: WORDS[kind] for name, kind in kinds.items() if kind in WORDS}
     problems = [
         Problem(("data",), f"{name} holds {what}; only features can") for name, what in arrays.items() if name in others
     ]
@@ -324,7 +361,7 @@ def _kind(data: Data, raw: "Raw", name: str, task: Task) -> "Kind":
     from nnkit.frames.kinds import infer
 
     found = infer(raw.cells[name], data.source.spelling())
-    if found in ("array", "tree"):
+    if found in WORDS:
         return found
     if name in data.source.categories:
         return "category"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
+from nnkit.data.augmentations import AugmentationChoice
 from nnkit.data.sources import SourceChoice
 from nnkit.data.split import Split
 from nnkit.data.transforms import TransformChoice
@@ -32,6 +33,9 @@ class Data(Options):
     split: Split = Field(default=Split(), description="Which rows train, validate and test.")
     transforms: list[TransformChoice] = Field(
         default=[], description="Changes of the columns, one after the other, learned from training rows."
+    )
+    augment: list[AugmentationChoice] = Field(
+        default=[], description="Random changes of the pictures in training batches, one after the other."
     )
     inputs: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], list[str]] | None = Field(
         default=None, min_length=1, description="Named inputs and their columns, which layers read as `input.NAME`."

@@ -10,17 +10,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nnkit.engine.order import RowOrder
+from nnkit.engine.ragged import Ragged
+from nnkit.nn.sequence import Padded, inside
 
+CPU = torch.device("cpu")
 GATHER_LIMIT = 256 * 2**20
 """Up to this many bytes a whole epoch is put into order at once, which spares each step its own gathering."""
 
 
 class Stored(Protocol):
-    """Rows that stay where they are, as on a disk, until some are asked for: uint8 [n, ...]."""
+    """Rows that stay where they are, as in a file, until some are asked for: uint8 [n, ...]."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of all axes."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the rows are in memory, and so may be put on a device as a whole."""
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -29,17 +36,22 @@ class Stored(Protocol):
         """Return some rows, by a slice or by their numbers."""
 
 
-Input: TypeAlias = Tensor | Stored
+Input: TypeAlias = Tensor | Stored | Ragged
 """Rows of one input; uint8 stands for the numbers from 0 to 1, in steps of 1 / 255."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows: inputs by name [n, ...], targets [n, ...] and, where rows weigh differently, weights [n]."""
+    """Some rows: inputs by name [n, ...], targets [n, ...] and, where rows weigh differently, weights [n].
+
+    Where each step of a sequence has a target of its own, the targets are ragged.
+    """
 
     inputs: Mapping[str, Input]
-    targets: Tensor
+    targets: Tensor | Ragged
     weights: Tensor | None = None
+    device: torch.device = CPU
+    """Where the network is."""
 
     steps: ClassVar[int] = 1
 
@@ -52,29 +64,47 @@ class Batch:
             yield self
             return
         columns = zip(*(_parts(values, rows) for values in self.inputs.values()), strict=True)
-        targets = torch.split(self.targets, rows)
+        targets = list(_parts(self.targets, rows))
         weights = [None] * len(targets) if self.weights is None else torch.split(self.weights, rows)
         for parts, target, weight in zip(columns, targets, weights, strict=True):
-            yield Batch(dict(zip(self.inputs, parts, strict=True)), target, weight)
+            yield Batch(dict(zip(self.inputs, parts, strict=True)), _kept(target), weight, self.device)
 
     def at(self, index: Tensor) -> "Batch":
         """Return the rows that ``index`` names, in its order."""
         inputs = {name: _at(values, index) for name, values in self.inputs.items()}
-        return Batch(inputs, self.targets[index], None if self.weights is None else self.weights[index])
+        weights = None if self.weights is None else self.weights[index]
+        return Batch(inputs, _kept(_at(self.targets, index)), weights, self.device)
 
     @property
     def apart(self) -> int:
         """How far apart the random numbers of two rows begin."""
         return 1
 
-    def floats(self, dtype: torch.dtype) -> dict[str, Any]:
-        """Return the inputs as a network takes them: on the device of the targets, pixels as numbers from 0 to 1."""
-        return {name: as_floats(_tensor(values), self.targets.device, dtype) for name, values in self.inputs.items()}
+    def floats(self, dtype: torch.dtype) -> dict[str, Tensor | Padded]:
+        """Return the inputs as a network takes them: on its device, pixels as numbers from 0 to 1."""
+        return {name: floats(values, self.device, dtype) for name, values in self.inputs.items()}
+
+    @property
+    def count(self) -> int:
+        """How many targets there are: one a row, or one for each step of a row."""
+        return int(self.targets.lengths.sum()) if isinstance(self.targets, Ragged) else len(self.targets)
+
+    def aligned(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return outputs, targets and weights with a row for each target; ``outputs`` [n, ...] are the network's.
+
+        Of outputs [n, longest, ...] for ragged targets, those behind the end of a row are left out.
+        """
+        if isinstance(self.targets, Tensor):
+            return outputs, self.targets, self.weights
+        lengths = torch.from_numpy(np.ascontiguousarray(self.targets.lengths)).to(self.device)
+        flat = outputs[inside(lengths, outputs.shape[1])]
+        targets = torch.from_numpy(self.targets.flat()).to(self.device)
+        return flat, targets, None if self.weights is None else self.weights.repeat_interleave(lengths)
 
     @property
     def in_memory(self) -> bool:
         """Whether all inputs are in memory."""
-        return all(isinstance(values, Tensor) for values in self.inputs.values())
+        return all(isinstance(values, Tensor) for values in (*self.inputs.values(), self.targets))
 
     @property
     def bytes(self) -> int:
@@ -89,19 +119,41 @@ def as_floats(values: Tensor, device: torch.device, dtype: torch.dtype) -> Tenso
     return moved.to(dtype).div_(255) if moved.dtype == torch.uint8 else moved.to(dtype)
 
 
-def _tensor(values: Input) -> Tensor:
-    return values if isinstance(values, Tensor) else torch.from_numpy(values[:])
+def floats(values: "Input | NDArray[Any]", device: torch.device, dtype: torch.dtype) -> Tensor | Padded:
+    """Return rows of one input as a network on ``device`` takes them: pixels as numbers from 0 to 1."""
+    if isinstance(values, Ragged):
+        return padded(values, device, dtype)
+    return as_floats(values if isinstance(values, Tensor) else torch.from_numpy(values[:]), device, dtype)
 
 
-def _at(values: Input, index: Tensor) -> Tensor:
-    return values[index] if isinstance(values, Tensor) else torch.from_numpy(values[index.cpu().numpy()])
+def _kept(values: Input) -> Tensor | Ragged:
+    """Return targets, which are never in a file."""
+    assert isinstance(values, Tensor | Ragged)  # noqa: S101 - only inputs are
+    return values
+
+
+def padded(rows: Ragged, device: torch.device, dtype: torch.dtype) -> Tensor | Padded:
+    """Return ragged rows on ``device`` as floats, with their lengths where these differ."""
+    values = as_floats(torch.from_numpy(rows.padded()), device, dtype)
+    if len(rows) and rows.lengths.min() == rows.lengths.max():
+        return values
+    return Padded(values, torch.from_numpy(np.ascontiguousarray(rows.lengths)).to(device))
+
+
+def _at(values: Input, index: Tensor) -> Input:
+    if isinstance(values, Tensor):
+        return values[index]
+    taken = values[index.cpu().numpy()]
+    return taken if isinstance(taken, Ragged) else torch.from_numpy(taken)
 
 
 def _parts(values: Input, rows: int) -> Iterator[Input]:
     if isinstance(values, Tensor):
         yield from torch.split(values, rows)
-    else:
-        yield from (torch.from_numpy(values[start : start + rows]) for start in range(0, len(values), rows))
+        return
+    for start in range(0, len(values), rows):
+        taken = values[start : start + rows]
+        yield taken if isinstance(taken, Ragged) else torch.from_numpy(taken)
 
 
 class RowBatches:
@@ -121,7 +173,7 @@ class RowBatches:
         """Yield the batches of the 0-based ``epoch`` from the one with the number ``start``."""
         if start >= self.steps:
             return
-        order = torch.from_numpy(self.order(epoch)[start * self.size :]).to(self.rows.targets.device)
+        order = torch.from_numpy(self.order(epoch)[start * self.size :]).to(self.rows.device)
         if self.rows.in_memory and self.rows.bytes <= GATHER_LIMIT:
             yield from self.rows.at(order).split(self.size)
         else:
@@ -129,20 +181,31 @@ class RowBatches:
 
 
 def to_batch(
-    inputs: Mapping[str, "NDArray[np.generic] | Stored"],
-    targets: NDArray[np.generic],
+    inputs: Mapping[str, "NDArray[np.generic] | Stored | Ragged"],
+    targets: NDArray[np.generic] | Ragged,
     weights: NDArray[np.float64] | None,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> Batch:
-    """Put arrays on ``device``, but for what is stored; floating-point ones become ``dtype``."""
+    """Put arrays on ``device``; floating-point ones become ``dtype``.
+
+    Ragged rows and those in a file stay where they are, and so does what the CPU can read where it is.
+    """
 
     def tensor(array: NDArray[np.generic]) -> Tensor:
         value = torch.from_numpy(np.ascontiguousarray(array))
         return value.to(device, dtype if value.is_floating_point() else None)
 
+    def placed(rows: "NDArray[np.generic] | Stored | Ragged") -> Input:
+        if isinstance(rows, np.ndarray):
+            return tensor(rows)
+        if isinstance(rows, Ragged) or device.type == "cpu" or not rows.in_memory:
+            return rows
+        return tensor(rows[:])
+
     return Batch(
-        {name: tensor(rows) if isinstance(rows, np.ndarray) else rows for name, rows in inputs.items()},
-        tensor(targets),
+        {name: placed(rows) for name, rows in inputs.items()},
+        targets if isinstance(targets, Ragged) else tensor(targets),
         None if weights is None else tensor(weights),
+        device,
     )

@@ -8,8 +8,8 @@ from nnkit.engine.state import Tree, pack, unpack
 from nnkit.errors import RunError
 from nnkit.tensors import read_tensors, write_tensors
 
-FORMAT_VERSION = 2
-"""2: arrays throughout, the same from every engine, with what the epoch has so far."""
+FORMAT_VERSION = 3
+"""2: arrays throughout, the same from every engine, with what the epoch has so far. 3: the hook of gradient health."""
 
 
 @dataclass

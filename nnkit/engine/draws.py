@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnkit.engine.order import RowDraws, threshold
+from nnkit.engine.order import LEVELS, RowDraws, threshold
 from nnkit.engine.state import Tree
 from nnkit.nn.random import GeneratorDraws
 
@@ -22,6 +22,9 @@ class PhaseDraws(Protocol):
 
     def normal(self, name: str, x: Tensor) -> Tensor:
         """Return normal draws [like x]."""
+
+    def uniform(self, name: str, x: Tensor, values: int) -> Tensor:
+        """Return draws from 0 to 1 [n, values] for the n rows of ``x``."""
 
     def state(self) -> Tree:
         """Return what ``load`` needs."""
@@ -50,6 +53,11 @@ class PlacedDraws:
     def normal(self, name: str, x: Tensor) -> Tensor:
         """Return normal draws [like x]."""
         return torch.from_numpy(self._rows.normal(name, self._epoch, self._row, tuple(x.shape))).to(x.dtype)
+
+    def uniform(self, name: str, x: Tensor, values: int) -> Tensor:
+        """Return draws from 0 to 1 [n, values] for the n rows of ``x``, neither 0 nor 1 among them."""
+        numbers = self._rows.numbers(name, self._epoch, self._row, len(x), values)
+        return (torch.from_numpy(numbers.astype(np.float32)).to(x.dtype) + 0.5) / LEVELS
 
     def state(self) -> Tree:
         """Return None: a place says all."""

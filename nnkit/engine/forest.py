@@ -1,7 +1,7 @@
 """Batches of trees: as rows they are trees, to the network all their nodes, with a target for each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,21 +42,22 @@ class TreeBatch(Batch):
     def at(self, index: Tensor) -> "TreeBatch":
         """Return the trees that ``index`` names, in its order."""
         rows = index.cpu().numpy()
-        nodes = torch.from_numpy(self.trees.nodes_of(rows)).to(self.targets.device)
+        nodes = torch.from_numpy(self.trees.nodes_of(rows)).to(self.device)
         return self._part(self.trees[rows], nodes)
 
     def _part(self, trees: Nodes, nodes: Any) -> "TreeBatch":
         weights = None if self.weights is None else self.weights[nodes]
-        return TreeBatch({}, self.targets[nodes], weights, name=self.name, trees=trees, largest=self.largest)
+        return replace(self, targets=self.targets[nodes], weights=weights, trees=trees)
 
     def floats(self, dtype: torch.dtype) -> dict[str, Any]:
         """Return the trees as a network takes them."""
-        return {self.name: forest(self.trees, self.targets.device)}
+        return {self.name: forest(self.trees, self.device)}
 
     @property
     def bytes(self) -> int:
         """The memory that nodes and targets take."""
         arrays = (getattr(self.trees, name) for name in self.trees.by_node)
+        assert isinstance(self.targets, Tensor)  # noqa: S101 - those of nodes lie flat
         return int(self.targets.nbytes + sum(array.nbytes for array in arrays))
 
 
@@ -89,4 +90,4 @@ def to_tree_batch(
     """Return trees as a batch; targets are the classes of their nodes."""
     kept = None if weights is None else torch.from_numpy(weights).to(device, dtype)
     largest = int(trees.sizes.max()) if len(trees) else 1
-    return TreeBatch({}, torch.from_numpy(targets).to(device), kept, name=name, trees=trees, largest=largest)
+    return TreeBatch({}, torch.from_numpy(targets).to(device), kept, device, name=name, trees=trees, largest=largest)

@@ -1,6 +1,7 @@
 """The phase that most procedures use: one network, one loss, one optimizer."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,19 +16,22 @@ from nnkit.engine.draws import PhaseDraws
 from nnkit.engine.scoring import Scoring, mean_loss
 from nnkit.engine.state import Arrays, Tree
 from nnkit.engine.tuning import bare_step
+from nnkit.nn.augment import Augmented
+from nnkit.nn.random import Draws
+from nnkit.nn.sequence import Padded
 
 
 class Trainable(Protocol):
     """A network as the phase sees it."""
 
-    def __call__(self, inputs: dict[str, Tensor]) -> Tensor:
+    def __call__(self, inputs: Mapping[str, Tensor | Padded]) -> Tensor:
         """Compute the outputs [n, ...] of the inputs by name [n, ...]."""
 
     def train(self, mode: bool = True) -> object:
         """Switch dropout and batch statistics on or off."""
 
-    def parameters(self) -> Iterator[torch.nn.Parameter]:
-        """Iterate over the parameters."""
+    def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Iterate over the parameters, from the input upwards, with their names, ``layer.weight``."""
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the live parameters and buffers by name."""
@@ -37,6 +41,15 @@ class Trainable(Protocol):
 
     def constrain(self) -> None:
         """Apply the layers' constraints after a step."""
+
+    def carried(self) -> dict[str, Tensor]:
+        """Return what the next batch goes on from, by name."""
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what ``carried`` returned."""
+
+    def clear_carried(self) -> None:
+        """Start the next batch anew."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +83,21 @@ class GradientPhase:
         draws: PhaseDraws,
         lr_factor: Callable[[float], float],
         lr_per_step: bool = False,
-        forward: Callable[[dict[str, Tensor]], Tensor] | None = None,
+        forward: Callable[[Mapping[str, Tensor | Padded]], Tensor] | None = None,
+        augment: Callable[[Mapping[str, Any], Draws], Augmented] | None = None,
     ) -> None:
-        """``forward`` computes the network's outputs in training where that is not the network itself."""
+        """Make a phase from its parts.
+
+        ``forward`` computes the network's outputs in training where that is not the network itself; ``augment``
+        changes the inputs of training rows.
+        """
         self.name = name
         self.epochs = epochs
         self.steps = data.steps
         self.lr_scale = 1.0
         self.network = network
         self._forward = forward or network
+        self._augment = augment
         self._loss = loss
         self._optimizer = optimizer
         self._data = data
@@ -89,8 +108,11 @@ class GradientPhase:
         self._lr_factor = lr_factor
         self._lr_per_step = lr_per_step
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
-        self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self._device = data.rows.targets.device
+        named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+        self._parameters = list(named.values())
+        self._layers = [name.partition(".")[0] for name in named]
+        self._norms = dict.fromkeys(self._layers, 0.0)
+        self._device = data.rows.device
         self._scaler = torch.amp.GradScaler(self._device.type) if options.autocast == torch.float16 else None
         self._step = bare_step(optimizer)
         self._place = (0, 0)
@@ -100,6 +122,8 @@ class GradientPhase:
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """Yield the epoch's batches and keep the learning rate at what the schedule says."""
         self.network.train()
+        if start == 0:
+            self.network.clear_carried()
         self._set_lr(float(epoch))
         for number, batch in enumerate(self._data.epoch(epoch, start), start):
             if self._lr_per_step:
@@ -131,7 +155,7 @@ class GradientPhase:
         total = None
         for part in batch.split(self._options.part):
             self._draws.seek(epoch, row * part.apart)
-            loss = self._backward(part, len(part.targets) / len(batch.targets))
+            loss = self._backward(part, part.count / batch.count)
             total = loss if total is None else total + loss
             row += len(part)
         assert total is not None  # noqa: S101 - a batch has rows
@@ -139,17 +163,29 @@ class GradientPhase:
 
     def _backward(self, part: Batch, share: float) -> Tensor:
         inputs = part.floats(self._options.dtype)
+        seen = Augmented(inputs) if self._augment is None else self._augment(inputs, self._draws)
         with self._autocast():
-            outputs = self._forward(inputs)
-        losses = self._loss(outputs.float() if self._options.autocast else outputs, part.targets)
-        if part.weights is not None:
-            losses = losses * part.weights
+            outputs = self._forward(seen.inputs)
+        outputs, targets, weights = part.aligned(outputs.float() if self._options.autocast else outputs)
+        losses = self._row_losses(outputs, targets, weights, seen)
         loss = losses.mean() if share == 1 else losses.mean() * share
         penalty = self.network.penalty()
         total = loss if penalty is None else loss + penalty * share
         (total if self._scaler is None else self._scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
-        self._outputs.append(outputs.detach())
+        if self._scoring.score is not None:
+            self._outputs.append(outputs.detach())
         return total.detach()
+
+    def _row_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, seen: Augmented) -> Tensor:
+        """Return the loss of each row; of a mixed row those of all rows in it, each with its weight, in shares."""
+        if seen.parts is None:
+            losses = self._loss(outputs, targets)
+            return losses if weights is None else losses * weights
+        total = torch.zeros((), device=outputs.device)
+        for rows, share in seen.parts:
+            weight = share if weights is None else share * weights[rows]
+            total = total + weight * self._loss(outputs, targets[rows])
+        return total
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self._options.autocast is None:
@@ -172,16 +208,17 @@ class GradientPhase:
 
     def summary(self, epoch: int) -> dict[str, float]:
         """Return train and validation values, the learning rate and the norm of the last gradient."""
-        outputs = torch.cat(self._outputs)
-        order = self._data.order(epoch)
-        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(order))}
-        values |= self._scoring.train(outputs, order)
+        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(self._data.rows))}
+        if self._outputs:
+            values |= self._scoring.train(torch.cat(self._outputs), self._data.order(epoch))
         self._losses, self._outputs = [], []
         if self._validation is not None:
             values |= self._scoring.validation(*self._evaluate(self._validation))
-        return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": self._gradient_norm()}
+        self._norms = self._layer_norms()
+        norm = math.hypot(*self._norms.values())
+        return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": norm}
 
-    def _evaluate(self, rows: Batch) -> tuple[float, Tensor]:
+    def _evaluate(self, rows: Batch) -> tuple[float, Tensor | None]:
         self.network.train(False)
         losses, outputs = [], []
         with torch.inference_mode():
@@ -189,17 +226,26 @@ class GradientPhase:
                 inputs = part.floats(self._options.dtype)
                 with self._autocast():
                     output = self.network(inputs)
-                outputs.append(output.float() if self._options.autocast else output)
-                loss = self._loss(outputs[-1], part.targets)
-                losses.append(loss if part.weights is None else loss * part.weights)
+                output, targets, weights = part.aligned(output.float() if self._options.autocast else output)
+                if self._scoring.score is not None:
+                    outputs.append(output)
+                loss = self._loss(output, targets)
+                losses.append(loss if weights is None else loss * weights)
             penalty = self.network.penalty()
         mean = torch.cat(losses).double().mean()
-        return float(mean if penalty is None else mean + penalty), torch.cat(outputs)
+        return float(mean if penalty is None else mean + penalty), torch.cat(outputs) if outputs else None
 
-    def _gradient_norm(self) -> float:
-        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        norm = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
-        return norm if self._scaler is None else norm / float(self._scaler.get_scale())
+    def _layer_norms(self) -> dict[str, float]:
+        gradients = [parameter.grad for parameter in self._parameters]
+        scale = 1.0 if self._scaler is None else float(self._scaler.get_scale())
+        layers: dict[str, list[float]] = {}
+        for layer, norm in zip(self._layers, norms_of(gradients), strict=True):
+            layers.setdefault(layer, []).append(norm)
+        return {layer: math.hypot(*norms) / scale for layer, norms in layers.items()}
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of the epoch's last gradient in each layer, after clipping."""
+        return self._norms
 
     def weights(self) -> Arrays:
         """Return copies of the parameters and buffers by name."""
@@ -213,11 +259,12 @@ class GradientPhase:
             tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
 
     def state(self) -> Tree:
-        """Return weights, optimizer, draws, learning-rate scale and what the epoch has so far."""
+        """Return weights, optimizer, draws, carried state, learning-rate scale and what the epoch has so far."""
         return {
             "weights": self.weights(),
             "optimizer": optimizer_state(self._optimizer),
             "draws": self._draws.state(),
+            "carried": {name: to_array(tensor).copy() for name, tensor in self.network.carried().items()},
             "lr_scale": self.lr_scale,
             "scaler": None if self._scaler is None else self._scaler.state_dict(),
             "losses": self.losses(),
@@ -229,11 +276,23 @@ class GradientPhase:
         self.set_weights(state["weights"])
         load_optimizer_state(self._optimizer, state["optimizer"])
         self._draws.load(state["draws"])
+        carried = state.get("carried", {})  # The native engine carries nothing.
+        self.network.set_carried({name: torch.from_numpy(array).to(self._device) for name, array in carried.items()})
         self.lr_scale = state["lr_scale"]
         if self._scaler is not None and state["scaler"] is not None:
             self._scaler.load_state_dict(state["scaler"])
         self._losses = list(torch.from_numpy(state["losses"]).to(self._device))
         self._outputs = [] if state["outputs"] is None else [torch.from_numpy(state["outputs"]).to(self._device)]
+
+
+def norms_of(gradients: Sequence[Tensor | None]) -> list[float]:
+    """Return the norm of each gradient, 0 for one that is missing; the squares of tiny values do not become 0."""
+    there = [gradient for gradient in gradients if gradient is not None]
+    if not there:
+        return [0.0] * len(gradients)
+    dtype = torch.float32 if there[0].device.type == "mps" else torch.float64
+    norms = iter(torch.stack([torch.linalg.vector_norm(gradient, dtype=dtype) for gradient in there]).tolist())
+    return [0.0 if gradient is None else next(norms) for gradient in gradients]
 
 
 def to_array(tensor: Tensor) -> NDArray[Any]:

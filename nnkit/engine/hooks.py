@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
-from nnkit.engine.listener import Record
+from nnkit.engine.listener import Record, Value
 from nnkit.engine.phase import Phase
 from nnkit.engine.state import Arrays, Tree
 
@@ -34,13 +34,13 @@ class Hook(Protocol):
         """Go on from a ``state``."""
 
 
-def read(record: Record, name: str) -> float:
+def read(record: Mapping[str, Value], name: str) -> float:
     """Return a value of the history; what was not a finite number is NaN."""
     value = record[name]
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def epoch_of(record: Record) -> int:
+def epoch_of(record: Mapping[str, Value]) -> int:
     """Return the 1-based epoch of a line of the history."""
     return int(read(record, "epoch"))
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
-Record: TypeAlias = dict[str, float | int | str | None]
+Norms: TypeAlias = dict[str, float | None]
+"""Norms of gradients by layer; None for one that is not a finite number."""
+Value: TypeAlias = float | int | str | Norms | None
+Record: TypeAlias = dict[str, Value]
 """A line of the history: phase, epoch and the epoch's values, e.g. ``train_loss``, ``validation_accuracy``, ``lr``."""
 
 
@@ -16,7 +19,7 @@ class Listener(Protocol):
     def step(self, epoch: int, step: int) -> None:
         """About ten times a second: ``step`` steps of the 0-based ``epoch`` are done."""
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: Mapping[str, Value]) -> None:
         """An epoch is over; ``record`` is its line of the history."""
 
     def note(self, text: str) -> None:
@@ -38,7 +41,7 @@ class Silence:
     def step(self, epoch: int, step: int) -> None:
         """Say nothing."""
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: Mapping[str, Value]) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:

@@ -1,7 +1,8 @@
 """Muon for matrices and AdamW for all other weights, as the one optimizer that a training loop deals with."""
 
 from collections.abc import Callable, Iterable
-from itertools import chain
+from itertools import chain, islice
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[torch.nn.Parameter],
+        parameters: Iterable[torch.nn.Parameter] | Iterable[dict[str, Any]],
         lr: float,
         momentum: float,
         nesterov: bool,
@@ -28,9 +29,9 @@ class MuonAndAdamW(torch.optim.Optimizer):
         eps: float,
         fused: bool,
     ) -> None:
-        weights = list(parameters)
-        matrices = [weight for weight in weights if weight.ndim == 2]
-        others = [weight for weight in weights if weight.ndim != 2]
+        groups = [each if isinstance(each, dict) else {"params": [each]} for each in parameters]
+        matrices = _only(groups, lambda weight: weight.ndim == 2)
+        others = _only(groups, lambda weight: weight.ndim != 2)
         self._parts: list[torch.optim.Optimizer] = []
         if matrices:
             muon = torch.optim.Muon(
@@ -43,8 +44,9 @@ class MuonAndAdamW(torch.optim.Optimizer):
         self._share()
 
     def _share(self) -> None:
-        for part, group in zip(self._parts, self.param_groups, strict=True):
-            part.param_groups = [group]
+        groups = iter(self.param_groups)
+        for part in self._parts:
+            part.param_groups = list(islice(groups, len(part.param_groups)))
             part.state = self.state
 
     def load_state_dict(self, state_dict: Tree) -> None:
@@ -61,3 +63,13 @@ class MuonAndAdamW(torch.optim.Optimizer):
         for part in self._parts:
             part.step()
         return loss
+
+
+def _only(
+    groups: Iterable[dict[str, Any]], wanted: Callable[[torch.nn.Parameter], bool]
+) -> list[torch.nn.Parameter] | list[dict[str, Any]]:
+    """Return the wanted weights of each group, and as one group those of groups that have no options of their own."""
+    plain = [weight for group in groups if len(group) == 1 for weight in group["params"] if wanted(weight)]
+    own = [{**group, "params": list(filter(wanted, group["params"]))} for group in groups if len(group) > 1]
+    first = [{"params": plain}] if plain else []
+    return [*first, *(group for group in own if group["params"])]

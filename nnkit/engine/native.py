@@ -134,7 +134,9 @@ class NativeNetwork:
         none = np.empty(0, np.float32)
         program = self.program(loss, NO_OPTIMIZER, np.zeros(2), none, np.zeros(2))
         rows = min(max(len(x), 1), EVALUATION_ROWS)
-        penalty = self.kernel.evaluate(program, (x, y, weights, None, None, None, losses, outputs), rows, rows)
+        penalty = self.kernel.evaluate(
+            program, (x, y, weights, None, None, None, losses, outputs, np.empty(0)), rows, rows
+        )
         return penalty, losses, outputs
 
     def program(
@@ -229,7 +231,8 @@ class NativePhase:
         self._program = self.network.program(self.loss, self.optimizer, clip, self._slots, self._clock)
         self._order: tuple[int, NDArray[np.int64]] | None = None
         self._lr = self.base_lr
-        self._norm = 0.0
+        self._norm, self._norms = 0.0, np.zeros(len(self.network.ops))
+        self._learning = {name.rpartition(".")[0] for name in self.network.trained}
 
     def batches(self, epoch: int, start: int) -> Iterator[NativeSteps]:
         """Yield the epoch's steps, as many at once as take a moment."""
@@ -278,7 +281,17 @@ class NativePhase:
         losses = np.empty(batch.steps, np.float32)
         outputs = np.empty((batch.rows, self.network.ops[-1].outputs), np.float32)
         options, rows = self.options, self.rows
-        data = (rows.x, rows.y, rows.weights, order, self._numbers(batch), self._rates(batch), losses, outputs)
+        data = (
+            rows.x,
+            rows.y,
+            rows.weights,
+            order,
+            self._numbers(batch),
+            self._rates(batch),
+            losses,
+            outputs,
+            self._norms,
+        )
         self._norm = self.network.kernel.train(self._program, data, options.batch, options.part)
         self._losses.append(losses)
         self._outputs.append(outputs)
@@ -298,6 +311,11 @@ class NativePhase:
             penalty, losses, outputs = self.network.evaluate(self.loss, rows.x, rows.y, rows.weights)
             values |= self.scoring.validation(float(losses.astype(np.float64).mean() + penalty), outputs)
         return values | {"lr": self._lr, "gradient_norm": self._norm}
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of the last gradient in each layer that is trained."""
+        norms = zip(self.network.ops, self._norms.tolist(), strict=True)
+        return {op.name: norm for op, norm in norms if op.trained and op.name in self._learning}
 
     def weights(self) -> Arrays:
         """Return copies of the weights by name."""

@@ -42,6 +42,12 @@ class Phase(Protocol):
     def summary(self, epoch: int) -> dict[str, float]:
         """Return the epoch's values from all its steps, validation included, and forget the steps."""
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of the last step's gradient, as the optimizer got it, by layer, from the input upwards.
+
+        Layers without trained weights are left out.
+        """
+
     def weights(self) -> Arrays:
         """Return copies of the weights by name."""
 

@@ -119,7 +119,12 @@ class Trainer:
         record: Record = {"phase": phase.name, "epoch": self._position.epoch}
         record |= {key: value if math.isfinite(value) else None for key, value in values.items()}
         speed = round(rows / trained, 1) if trained > 0 else None
-        return record | {"seconds": round(self.clock() - began, 6), "rows_per_second": speed}
+        norms = {layer: rounded(norm) for layer, norm in phase.gradient_norms().items()}
+        return record | {
+            "seconds": round(self.clock() - began, 6),
+            "rows_per_second": speed,
+            "gradient_norms": norms,
+        }
 
     def _tick(self, phase: Phase) -> None:
         self.listener.step(self._position.epoch, self._position.step)
@@ -144,6 +149,11 @@ class Trainer:
             "phase": phase.state(),
             "hooks": [hook.state() for hook in self.hooks],
         }
+
+
+def rounded(value: float) -> float | None:
+    """Return a value to six digits, None where it is not a finite number."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def check_finite(phase: Phase, position: Position) -> None:

@@ -2,13 +2,14 @@
 
 import ctypes
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from nnkit.errors import ResourceError
 from nnkit.nn.graph import GraphNetwork
+from nnkit.nn.sequence import Padded
 
 KEEP_BYTES = 2**30
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -57,7 +58,7 @@ def bare_step(optimizer: torch.optim.Optimizer) -> Callable[[], None]:
     return step
 
 
-def compiled(network: GraphNetwork) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
+def compiled(network: GraphNetwork) -> Callable[[Mapping[str, torch.Tensor | Padded]], torch.Tensor]:
     """Return the forward pass of ``network`` through torch.compile, random numbers left out of it.
 
     The first calls take seconds to minutes. They raise ``ResourceError`` where the compiler cannot work here.
@@ -69,7 +70,7 @@ def compiled(network: GraphNetwork) -> Callable[[dict[str, torch.Tensor]], torch
         network.set_draws(_Outside(network))
         forward = torch.compile(network)
 
-    def call(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    def call(inputs: Mapping[str, torch.Tensor | Padded]) -> torch.Tensor:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -93,3 +94,4 @@ class _Outside:
         assert draws is not None  # noqa: S101 - the phase has set them
         self.kept = torch.compiler.disable(draws.kept)  # type: ignore[no-untyped-call]
         self.normal = torch.compiler.disable(draws.normal)  # type: ignore[no-untyped-call]
+        self.uniform = torch.compiler.disable(draws.uniform)  # type: ignore[no-untyped-call]

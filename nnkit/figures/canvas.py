@@ -162,14 +162,23 @@ def size_of(texts: Sequence["Text"]) -> tuple[float, float]:
 
 
 def tidy(
-    axes: "Axes", xlabel: str, ylabel: str, title: str = "", whole: bool = False, xticks: bool = True, steps: int = 8
+    axes: "Axes",
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    whole: bool = False,
+    xticks: bool = True,
+    steps: int = 8,
+    powers: bool = False,
 ) -> Room:
     """Give axes, once all is drawn in them, their names, ticks, a quiet grid and a frame; return what that takes.
 
     With ``whole`` the ticks of x are whole numbers; without ``xticks`` they have lines and no labels; y is divided into
-    ``steps`` at most.
+    ``steps`` at most. With ``powers`` what is drawn along y are the powers of ten of what is meant.
     """
-    x, y = _ticks(axes.get_xlim(), 6, whole), _ticks(axes.get_ylim(), steps)
+    x, y = _ticks(axes.get_xlim(), 6, whole), _ticks(axes.get_ylim(), steps, powers)
+    if powers:
+        y = {at: f"1e{label}" for at, label in y.items()}
     axes.set_autoscale_on(False)
     lines(axes, list(x), list(y), color=LIGHT, linewidth=0.8, zorder=0.5)
     _line(axes, [(0, 1), (0, 0), (1, 0)], color=GREY, linewidth=0.8, zorder=2.5)

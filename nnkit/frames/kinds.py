@@ -11,11 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.frames.cells import Text, Words
+from nnkit.frames.pictures import Pictures
 from nnkit.frames.table import Cells
 from nnkit.frames.trees import Trees, no_trees
 
-Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "tree"]
-"""A code is a category written as a number, so that 1, 1.0 and JSON's 1 are one category."""
+Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
+"""A code is a category written as a number, so that 1, 1.0 and JSON's 1 are one category; an image is an array of bytes
+[height, width, channels], which a network sees as numbers from 0 to 1."""
+
+ARRAYS = ("array", "image")
+"""The kinds whose cells have axes."""
 
 MISSING_NUMBERS = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"})
 """Words for a missing number where the source doesn't say; in text only "" is missing: NA may be Namibia."""
@@ -63,6 +68,8 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
     """
     if isinstance(cells, Trees):
         return "tree"
+    if is_picture(cells):
+        return "image"
     if isinstance(cells, np.ndarray):
         return "array" if cells.ndim > 1 else "number"
     if isinstance(cells, Text):
@@ -71,6 +78,13 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
     if present and all(_flag(cell) is not None for cell in present):
         return "boolean"
     return "number" if _all_numbers(present, spelling) else "category"
+
+
+def is_picture(cells: Cells) -> bool:
+    """Tell whether raw cells are pictures: bytes [n, height, width, channels]."""
+    return isinstance(cells, Pictures) or (
+        isinstance(cells, np.ndarray) and cells.ndim == 4 and cells.dtype == np.uint8
+    )
 
 
 def _infer_text(cells: Text, spelling: Spelling) -> Kind:
@@ -136,8 +150,8 @@ def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
 
 
 def typed(cells: Cells, kind: Kind, spelling: Spelling) -> Typed:
-    """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one."""
-    if isinstance(cells, Trees):
+    """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one, pictures as an image."""
+    if isinstance(cells, Pictures | Trees):
         return Typed(cells, {})
     if isinstance(cells, np.ndarray):
         return _from_array(cells, kind, spelling)
@@ -169,6 +183,8 @@ def _by_word(cells: Words, kind: Kind, spelling: Spelling) -> Typed:
 def _from_array(cells: NDArray[Any], kind: Kind, spelling: Spelling) -> Typed:
     if kind == "array":
         return Typed(cells.astype(np.float32), {})
+    if kind == "image":
+        return Typed(Pictures(cells), {})
     if kind != "number":
         return _KINDS[kind](cells.tolist(), spelling)
     values = cells.astype(np.float64)
@@ -289,6 +305,7 @@ _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "category": _texts,
     "code": _codes,
     "array": _no_arrays,
+    "image": _no_arrays,
     "tree": _no_trees,
 }
 

@@ -1,17 +1,20 @@
 """Tables: raw cells as a file has them, and typed columns."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.engine.ragged import Ragged
 from nnkit.frames.cells import Text, Words
+from nnkit.frames.pictures import Pictures
 from nnkit.frames.trees import Trees, concatenate
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, ``Trees``, a list of text or JSON values, or an array [n, ...] with a type."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, or an array [n, ...] with a
+type."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,10 @@ class BadRow:
     line: int
     reason: str
     text: str
+    place: str = ""
+    """What messages call the row, where that is not the line of a file."""
+    skip: bool = False
+    """Whether the spec says to go on without it."""
 
 
 @dataclass
@@ -32,6 +39,10 @@ class Raw:
     bad: list[BadRow] = field(default_factory=list)
     complete: bool = True
     """Whether these are all columns of the source; in JSON Lines a later row may have more."""
+    hashes: dict[str, str] | None = None
+    """The SHA-256 of each file, where it was found while reading."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of the reading."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -39,7 +50,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column: float64 [n] with NaN where missing, ``Words`` [n], ``Trees`` [n], or an array [n, ...]."""
+    """Cells: float64 [n] with NaN where missing, ``Words``, an array [n, ...], ``Pictures``, ``Ragged``, ``Trees``."""
 
     values: Any
     source: str
@@ -62,17 +73,38 @@ class Column:
 
     @property
     def gaps(self) -> NDArray[np.bool_]:
-        """Which cells are missing; an array is if any of its numbers is."""
+        """Which cells are missing; an array is if any of its numbers is, a whole one never."""
         if isinstance(self.values, Words):
             return self.values.codes < 0
-        if isinstance(self.values, Trees):
+        if self.is_whole:
             return np.zeros(len(self.values), dtype=bool)
         missing: NDArray[np.bool_] = np.isnan(self.values).reshape(len(self.values), -1).any(axis=1)
         return missing
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether the cells are pictures, whose values are bytes."""
+        return isinstance(self.values, Pictures)
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the cells are sequences of several lengths."""
+        return isinstance(self.values, Ragged)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each cell is a picture, a sequence or a tree, which lacks nothing and stands beside no other."""
+        return self.is_picture or self.is_sequence or self.is_tree
+
+    @property
+    def numbers(self) -> Any:
+        """The values to compute with: of pictures as a network sees them, float32 from 0 to 1."""
+        return self.values.floats() if isinstance(self.values, Pictures) else self.values
+
     def take(self, rows: NDArray[np.int64]) -> "Column":
         """Return some rows, in the order of ``rows``."""
-        return Column(self.values[rows], self.source)
+        taken = self.values.take(rows) if isinstance(self.values, Pictures) else self.values[rows]
+        return Column(taken, self.source)
 
 
 Frame: TypeAlias = dict[str, Column]
@@ -87,6 +119,8 @@ def take(frame: Mapping[str, Column], rows: NDArray[np.int64]) -> Frame:
 def join(parts: Iterable[Raw]) -> Raw:
     """Put the parts of a source together."""
     pieces = list(parts)
+    if len(pieces) == 1:
+        return pieces[0]
     names = dict.fromkeys(name for piece in pieces for name in piece.cells)
     return Raw(
         {name: _concatenate([_cells(piece, name) for piece in pieces]) for name in names},
@@ -101,7 +135,7 @@ def _cells(part: Raw, name: str) -> Cells:
 
 
 def _concatenate(pieces: list[Cells]) -> Cells:
-    if isinstance(pieces[0], np.ndarray):
+    if isinstance(pieces[0], np.ndarray | Pictures):
         return np.concatenate(pieces)
     if isinstance(pieces[0], Trees):
         return concatenate(pieces)
@@ -110,18 +144,27 @@ def _concatenate(pieces: list[Cells]) -> Cells:
     return [cell for piece in pieces for cell in piece]
 
 
+SHOWN = 20
+"""Rows that a message names, of those that could not be read."""
+
+
+def listing(bad: Sequence[BadRow], title: str) -> list[str]:
+    """Return a line for each of the first rows that could not be read, and one that counts the others."""
+    lines = [f"{row.place or f'{title}:{row.line}'}: {row.reason}" for row in bad[:SHOWN]]
+    return lines + ([f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else [])
+
+
 def pick(raw: Raw, rows: NDArray[np.int64]) -> Raw:
     """Return some raw rows, in the order of ``rows``."""
-    return Raw(
-        {name: _picked(cells, rows) for name, cells in raw.cells.items()},
-        [raw.lines[row] for row in rows.tolist()],
-        raw.bad,
-        raw.complete,
+    return replace(
+        raw,
+        cells={name: _picked(cells, rows) for name, cells in raw.cells.items()},
+        lines=[raw.lines[row] for row in rows.tolist()],
     )
 
 
 def _picked(cells: Cells, rows: NDArray[np.int64]) -> Cells:
-    if isinstance(cells, Text):
+    if isinstance(cells, Text | Pictures):
         return cells.take(rows)
     return [cells[row] for row in rows.tolist()] if isinstance(cells, list) else cells[rows]
 

@@ -1,5 +1,6 @@
 """What every layer says of itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from nnkit.activations import Function
     from nnkit.engine.native import Op
+
+
+Kernels: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Names of weights, each with the axes that count units."""
 
 
 class ShapeError(Exception):
@@ -47,16 +52,28 @@ class Example:
     shapes: tuple[Shape, ...] = ((8,),)
     below: int | None = None
     """Where inputs are indices: whole numbers below this."""
+    others: tuple[tuple[Shape, ...], ...] = ()
+    """More shapes of inputs that the layer takes: with other axes, or axes of varying length."""
+    misfit: tuple[Shape, ...] | None = None
+    """Inputs too many or too few, where one instead of several, or two instead of one, are right."""
 
 
 class Layer(Piece):
     """A step of a network, from the shapes of its inputs to one output."""
 
-    kernels: ClassVar[tuple[str, ...]] = ()
-    """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on."""
-    unit_axis: ClassVar[int] = -1
-    """The axis of a kernel that counts units; ``max_norm`` bounds the length over all others."""
+    kernels: ClassVar[Kernels] = {}
+    """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on; the last bounds the length over all axes
+    but those that count units."""
+    frozen: ClassVar[bool] = False
+    """Whether the layer is frozen where the spec does not say ``trainable``."""
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Options of the node that the layer reads too, by the option of its own that must stand beside them."""
     example: ClassVar[Example] = Example({})
+
+    @property
+    def carries(self) -> bool:
+        """Whether the layer goes on, in training, where the batch before ended."""
+        return False
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the output's shape for these input shapes; raises ``ShapeError``. Plain Python, no torch."""
@@ -65,6 +82,10 @@ class Layer(Piece):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return the layer's weights by name: exactly the parameters and buffers of the built module."""
         return {}
+
+    def for_vocabulary(self, size: int) -> "Layer":
+        """Return the layer as it is for an input of ``size`` tokens."""
+        return self
 
     def native(self, *inputs: Shape) -> "list[Op] | None":
         """Return what the native engine does for the layer, or None where it cannot; the weights have their own names.
@@ -146,3 +167,10 @@ def fixed(layer: Layer, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
     if len(sizes) < len(shape):
         raise ShapeError(f"{layer.type_name} needs axes of known size, got {show(shape)}")
     return sizes
+
+
+def steady(layer: Layer, inputs: tuple[Shape, ...], way_out: str) -> None:
+    """Raise ``ShapeError`` where the first axis of an input varies from row to row."""
+    if any(shape and shape[0] is None for shape in inputs):
+        shapes = " and ".join(map(show, inputs))
+        raise ShapeError(f"{layer.type_name} needs rows of one length here, got {shapes}; {way_out}")

@@ -1,12 +1,24 @@
 """Layers that connect every value with every unit, and those that only apply a function."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from nnkit.activations import ActivationChoice
 from nnkit.initializers import INITIALIZERS, InitializerChoice
-from nnkit.layers.base import LAYERS, Activated, Example, Layer, OneInput, ShapeError, Weight, fixed, last_axis, one
+from nnkit.layers.base import (
+    LAYERS,
+    Activated,
+    Example,
+    Kernels,
+    Layer,
+    OneInput,
+    ShapeError,
+    Weight,
+    fixed,
+    last_axis,
+    one,
+)
 from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
@@ -24,7 +36,7 @@ class Dense(Activated):
     Input `... x inputs`, output `... x units`. Weights: `kernel` (inputs x units) and `bias` (units).
     """
 
-    kernels = ("kernel",)
+    kernels: ClassVar[Kernels] = {"kernel": (-1,)}
     example = Example({"units": 3})
 
     units: int = Field(gt=0, description="Number of outputs.")

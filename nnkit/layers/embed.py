@@ -1,11 +1,11 @@
 """Layers that turn indices into vectors."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from nnkit.initializers import INITIALIZERS, InitializerChoice
-from nnkit.layers.base import LAYERS, Example, Layer, Weight, one
+from nnkit.layers.base import LAYERS, Example, Kernels, Layer, ShapeError, Weight, one
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
@@ -14,32 +14,42 @@ if TYPE_CHECKING:
 
 @LAYERS.register("embedding")
 class Embedding(Layer):
-    """Looks up a learned vector for each index, as the `ordinal` transform makes them.
+    """Looks up a learned vector for each index, as `ordinal` and the transforms of text make them.
 
     Input `...` of indices from 0, output `... x output_dim`. Weight: `embeddings` (input_dim x output_dim).
     What is not a whole number from 0 to `input_dim - 1` is an error in the data.
     """
 
-    kernels = ("embeddings",)
-    unit_axis = 0
+    kernels: ClassVar[Kernels] = {"embeddings": (0,)}
     example = Example({"input_dim": 4, "output_dim": 3}, ((2,),), below=4)
 
-    input_dim: int = Field(gt=0, description="Number of vectors: one more than the largest index.")
+    input_dim: int | None = Field(
+        default=None,
+        gt=0,
+        description="Number of vectors: one more than the largest index; default: the size of the input's vocabulary.",
+    )
     output_dim: int = Field(gt=0, description="Length of a vector.")
     init: InitializerChoice = Field(
         default=INITIALIZERS.decode("uniform"), description="How the vectors are drawn before training."
     )
 
     def out_shape(self, *inputs: Shape) -> Shape:
-        """Return the input's shape with an axis of ``output_dim`` behind it."""
+        """Return the input's shape with an axis of ``output_dim`` behind it; raises ``ShapeError``."""
+        if self.input_dim is None:
+            raise ShapeError("embedding needs input_dim here: what it reads is no input of tokens with a vocabulary")
         return (*one(self, inputs), self.output_dim)
+
+    def for_vocabulary(self, size: int) -> Layer:
+        """Return the layer with a vector for each token, where it is not said how many."""
+        return self.model_copy(update={"input_dim": size}) if self.input_dim is None else self
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return the vectors."""
-        return {"embeddings": Weight((self.input_dim, self.output_dim), self.init, self.input_dim, self.output_dim)}
+        count = self.input_dim or 0
+        return {"embeddings": Weight((count, self.output_dim), self.init, count, self.output_dim)}
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the module."""
         from nnkit.nn import basic
 
-        return basic.Embedding(self.input_dim, self.output_dim)
+        return basic.Embedding(self.input_dim or 0, self.output_dim)

@@ -9,7 +9,7 @@ from nnkit.config.piece import Options
 from nnkit.config.reference import BESIDE
 from nnkit.config.registry import dump_piece
 from nnkit.config.words import FAMILY, KEY
-from nnkit.layers.base import Layer, LayerChoice
+from nnkit.layers.base import LAYERS, Layer, LayerChoice
 
 NAME = r"^[A-Za-z0-9_-]{1,100}$"
 LARGEST = 3.4028234663852886e38
@@ -85,9 +85,12 @@ class Node(Options):
             return {"layer": value}
         if isinstance(value.get("layer"), Layer):  # from Python; no spec can hold one
             return value
+        kind = LAYERS.entries.get(str(value.get("type")), Layer)
+        shared = {key for option, keys in kind.beside.items() if value.get(option) is not None for key in keys}
         own = cls.model_fields.keys() - {"layer"}
-        layer = {key: option for key, option in value.items() if key not in own}
-        return {"layer": layer, **{key: option for key, option in value.items() if key in own}}
+        layer = {key: option for key, option in value.items() if key not in own or key in shared}
+        rest = {key: option for key, option in value.items() if key in own and key not in shared - {"name"}}
+        return {"layer": layer, **({"trainable": False} if kind.frozen else {}), **rest}
 
     @model_serializer
     def _join(self) -> dict[str, Any]:

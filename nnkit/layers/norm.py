@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from nnkit.initializers import INITIALIZERS
-from nnkit.layers.base import LAYERS, OneInput, Weight, last_axis
+from nnkit.layers.axes import spatial
+from nnkit.layers.base import LAYERS, Example, OneInput, ShapeError, Weight, last_axis, steady
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ ZEROS, ONES = INITIALIZERS.decode("zeros"), INITIALIZERS.decode("ones")
 
 
 class Norm(OneInput):
-    """A layer that normalizes the last axis."""
+    """A layer that normalizes, then scales and shifts the values of the last axis."""
 
     epsilon: float = Field(default=1e-3, gt=0, description="Added to the variance. Keras' default; torch's is 1e-5.")
     center: bool = Field(default=True, description="Add a learned `beta`.")
@@ -37,6 +38,8 @@ class BatchNorm(Norm):
     Weights: `gamma`, `beta`, `moving_mean`, `moving_variance`, each as long as the last axis. Frozen
     (`trainable: false`), it uses its moving averages in training too.
     """
+
+    example = Example({}, others=(((3, 4, 2),), ((None, 2),)))
 
     momentum: float = Field(
         default=0.99,
@@ -79,3 +82,58 @@ class LayerNorm(Norm):
         from nnkit.nn import norm
 
         return norm.LayerNorm(last_axis(self, inputs), self.epsilon, self.center, self.scale)
+
+
+@LAYERS.register("group_norm")
+class GroupNorm(Norm):
+    """Normalizes groups of channels, each row by itself and over all its axes (Wu and He, 2018).
+
+    Weights: `gamma` and `beta`, each as long as the last axis.
+    """
+
+    example = Example({"groups": 2}, ((3, 4, 6),), others=(((8,),), ((2, 3, 4, 2),)))
+
+    groups: int = Field(default=32, gt=0, description="Number of groups that the channels are split into.")
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape; raises ``ShapeError`` where its channels cannot be split into the groups."""
+        shape, channels = super().out_shape(*inputs), last_axis(self, inputs)
+        steady(self, inputs, "take layer_norm")
+        if channels % self.groups:
+            raise ShapeError(
+                f"group_norm needs groups that divide the {channels} channels, found {self.groups}; 1 always does"
+            )
+        if shape == (self.groups,):
+            raise ShapeError(f"group_norm of single values gives zeros; take fewer groups than {self.groups}")
+        return shape
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import norm
+
+        return norm.GroupNorm(last_axis(self, inputs), self.groups, self.epsilon, self.center, self.scale)
+
+
+@LAYERS.register("instance_norm")
+class InstanceNorm(Norm):
+    """Normalizes each channel, each row by itself and over all its axes (Ulyanov and others, 2016).
+
+    Keras' GroupNormalization with a group for each channel; torch's has no `gamma` and `beta` unless asked for. Input
+    `steps x channels`, `height x width x channels` or `depth x height x width x channels`. Weights: `gamma` and `beta`,
+    each as long as the last axis.
+    """
+
+    example = Example({}, ((3, 4, 2),), others=(((8, 2),), ((2, 3, 4, 2),)))
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape; raises ``ShapeError``."""
+        sizes, channels = spatial(self, inputs)
+        steady(self, inputs, "take layer_norm")
+        return (*sizes, channels)
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import norm
+
+        channels = last_axis(self, inputs)
+        return norm.GroupNorm(channels, channels, self.epsilon, self.center, self.scale)

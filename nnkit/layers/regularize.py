@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from nnkit.layers.axes import spatial
 from nnkit.layers.base import LAYERS, Example, OneInput, last_axis
 from nnkit.shapes import Shape
 
@@ -92,3 +93,25 @@ class Noise(OneInput):
         from nnkit.nn import random
 
         return random.GaussianNoise(self.stddev)
+
+
+@LAYERS.register("spatial_dropout")
+class SpatialDropout(Rated):
+    """Sets whole channels to 0 in training and scales the others up (Tompson and others, 2015).
+
+    For series, pictures and volumes, whose neighbours are so alike that losing single values changes little. Input
+    `steps x channels`, `height x width x channels` or `depth x height x width x channels`.
+    """
+
+    example = Example({"rate": 0.4}, ((3, 4, 8),), others=(((5, 8),), ((None, 8),), ((2, 3, 4, 8),)))
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the input's shape."""
+        sizes, channels = spatial(self, inputs)
+        return (*sizes, channels)
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import random
+
+        return random.SpatialDropout(self.rate)

@@ -1,4 +1,6 @@
-"""The layer that stands for a list of layers, written several times."""
+"""The layers that stand for a list of layers: written once under a name, or several times."""
+
+from collections.abc import Iterator
 
 from pydantic import Field
 
@@ -10,6 +12,10 @@ class Composite(Layer):
     """A layer that is made of others; the network puts them in its place."""
 
     layers: list[Node] = Field(min_length=1, description="The layers; in them, `input` is what the whole receives.")
+
+    def prefixes(self, name: str) -> Iterator[str]:
+        """Yield what the layers' names begin with, each time that the list is written; ``name`` is the composite's."""
+        raise TypeError(f"{type(self).__name__} does not say how its layers are called")
 
 
 @LAYERS.register("repeat")
@@ -23,3 +29,22 @@ class Repeat(Composite):
     example = Example({"times": 2, "layers": [{"type": "dense", "units": 8}]})
 
     times: int = Field(gt=0, le=100_000, description="How many times the list is written.")
+
+    def prefixes(self, name: str) -> Iterator[str]:
+        """Yield ``name/1/``, ``name/2/`` and so on."""
+        return (f"{name}/{number}/" for number in range(1, self.times + 1))
+
+
+@LAYERS.register("block")
+class Block(Composite):
+    """Puts a list of layers under one name: a layer in it is called `block/layer`.
+
+    In the list, `input` names what the block receives. Other layers read its end by the name of the block. What a run
+    takes over by `pretrained` is written out as a block.
+    """
+
+    example = Example({"layers": [{"type": "dense", "units": 8}]})
+
+    def prefixes(self, name: str) -> Iterator[str]:
+        """Yield ``name/``."""
+        yield f"{name}/"

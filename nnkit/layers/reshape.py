@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nnkit.layers.base import LAYERS, Example, Layer, ShapeError, fixed
+from nnkit.layers.base import LAYERS, Example, Layer, ShapeError, fixed, one, steady
 from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
@@ -54,3 +54,35 @@ class Reshape(Layer):
 
         shape = fixed(self, (self.out_shape(*inputs),))
         return basic.Apply(lambda x: x.reshape(len(x), *shape))
+
+
+@LAYERS.register("permute")
+class Permute(Layer):
+    """Puts the axes of a row into another order: Keras' Permute."""
+
+    example = Example({"dims": [2, 1]}, ((2, 4),))
+
+    dims: list[int] = Field(
+        min_length=1,
+        max_length=8,
+        description="The axes in their new order; 1 is the first behind the batch.",
+        examples=[[2, 1]],
+    )
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the axes in their new order; raises ``ShapeError`` where ``dims`` does not name each of them once."""
+        shape = one(self, inputs)
+        if sorted(self.dims) != list(range(1, len(shape) + 1)):
+            raise ShapeError(
+                f"permute needs dims that name each axis of {show(shape)} once, 1 to {len(shape)}, found {self.dims}"
+            )
+        if self.dims[0] != 1:
+            steady(self, inputs, "leave the first axis where it is")
+        return tuple(shape[axis - 1] for axis in self.dims)
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import basic
+
+        order = (0, *self.dims)
+        return basic.Apply(lambda x: x.permute(order))

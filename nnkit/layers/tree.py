@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nnkit.activations import ActivationChoice
 from nnkit.initializers import INITIALIZERS, Initializer, InitializerChoice
-from nnkit.layers.base import Layer, Weight
+from nnkit.layers.base import Kernels, Layer, Weight
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ class LeafWords(Layer):
     """Looks up a learned vector for each leaf's word. Weight: `embeddings` (words x units)."""
 
     type_name = "words"
-    kernels = ("embeddings",)
-    unit_axis = 0
+    kernels: ClassVar[Kernels] = {"embeddings": (0,)}
 
     units: int = Field(gt=0, description="Length of a vector.")
     init: InitializerChoice = Field(description="How the vectors are drawn before training.")
@@ -104,7 +103,7 @@ class Matrix(Composition):
     """activation([left, right] @ kernel + bias). Weights: `kernel` (2 units x units), `bias` (units)."""
 
     type_name = "matrix"
-    kernels: ClassVar[tuple[str, ...]] = ("kernel",)
+    kernels: ClassVar[Kernels] = {"kernel": (-1,)}
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return kernel and bias."""
@@ -122,7 +121,7 @@ class TensorMatrix(Matrix):
     """A matrix, and for each unit a product of the children with each other: `tensor` (2 units x 2 units x units)."""
 
     type_name = "tensor"
-    kernels = ("kernel", "tensor")
+    kernels: ClassVar[Kernels] = {"kernel": (-1,), "tensor": (-1,)}
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return the matrix' weights and the tensor."""
@@ -140,7 +139,7 @@ class TreeLstm(Composition):
     """The binary Tree-LSTM: `leaf_kernel` (units x 3 units), `kernel` (2 units x 5 units) and their biases."""
 
     type_name = "tree_lstm"
-    kernels = ("leaf_kernel", "kernel")
+    kernels: ClassVar[Kernels] = {"leaf_kernel": (-1,), "kernel": (-1,)}
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return the kernels and biases of leaves and of inner nodes."""

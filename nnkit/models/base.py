@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 class Model(Piece):
     """What is trained."""
 
-    def plan(self, inputs: Mapping[str, Shape]) -> "Plan":
-        """Lay the model out for inputs of these shapes; raises ``SpecError`` with every mistake."""
+    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> "Plan":
+        """Lay the model out for inputs of these shapes; raises ``SpecError`` with every mistake.
+
+        ``vocabularies`` says how many tokens there are in each input of tokens.
+        """
         raise TypeError(f"{type(self).__name__} does not say its plan")
 
     def plan_for(self, pipeline: "Pipeline") -> "Plan":
@@ -25,7 +28,7 @@ class Model(Piece):
         if pipeline.tree_input is not None:
             message = f"the data is trees, which {self.type_name} cannot take; set model.type: rntn"
             raise SpecError([Problem(("model", "type"), message)])
-        return self.plan(pipeline.input_shapes)
+        return self.plan(pipeline.input_shapes, pipeline.vocabularies)
 
 
 MODELS = Registry("models", "model", Model, home="nnkit.models")

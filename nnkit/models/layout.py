@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from nnkit.config.spelling import nearest
 from nnkit.errors import Path, Problem, SpecError, show_path
 from nnkit.layers.base import Layer, ShapeError, Weight
 from nnkit.layers.node import Node, array_shape
-from nnkit.layers.repeat import Repeat
-from nnkit.models.plan import Plan, PlannedNode
+from nnkit.layers.repeat import Composite
+from nnkit.models.plan import Plan, PlannedNode, value_name
 from nnkit.shapes import Shape, show
 
 MAX_NODES = 100_000
@@ -27,10 +28,18 @@ class Scope:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def lay_out(nodes: Sequence[Node], inputs: Mapping[str, Shape]) -> Plan:
-    """Return the plan of a network; raises ``SpecError`` with every mistake."""
-    names = {name: "input" if name == "input" else f"input.{name}" for name in inputs}
-    layout = _Layout({names[name]: shape for name, shape in inputs.items()})
+def lay_out(
+    nodes: Sequence[Node], inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] = MappingProxyType({})
+) -> Plan:
+    """Return the plan of a network; raises ``SpecError`` with every mistake.
+
+    ``vocabularies`` says how many tokens there are in each input of tokens.
+    """
+    names = {name: value_name(name) for name in inputs}
+    layout = _Layout(
+        {names[name]: shape for name, shape in inputs.items()},
+        {names[name]: count for name, count in vocabularies.items()},
+    )
     above = next(iter(names.values())) if len(names) == 1 else None
     layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), ROOT)
     layout.check_unread()
@@ -42,8 +51,9 @@ def lay_out(nodes: Sequence[Node], inputs: Mapping[str, Shape]) -> Plan:
 class _Layout:
     """The network as far as it has been read."""
 
-    def __init__(self, inputs: Mapping[str, Shape]) -> None:
+    def __init__(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int]) -> None:
         self.inputs = tuple(inputs)
+        self.vocabularies = vocabularies
         self.shapes: dict[str, Shape | None] = dict(inputs)
         self.nodes: list[PlannedNode] = []
         self.paths: dict[str, Path] = {}
@@ -59,7 +69,7 @@ class _Layout:
             self.add(node, scope, (*path, index))
 
     def add(self, node: Node, scope: Scope, path: Path) -> None:
-        """Add a layer, or the layers that a repeat stands for."""
+        """Add a layer, or the layers that a composite stands for."""
         name = self.name(node, scope, path)
         reads = self.reads(node, scope, path)
         value = scope.prefix + name
@@ -67,8 +77,8 @@ class _Layout:
             value += "'"
         self.paths[value] = path
         self.shapes[value] = None
-        if isinstance(node.layer, Repeat):
-            value = self.add_repeat(node, node.layer, value, reads, path)
+        if isinstance(node.layer, Composite):
+            value = self.add_composite(node, node.layer, value, reads, path)
         else:
             self.add_layer(node, value, reads, path)
         scope.values[name], scope.above = value, value
@@ -91,6 +101,8 @@ class _Layout:
     def reads(self, node: Node, scope: Scope, path: Path) -> tuple[str, ...] | None:
         """Return the values that the node reads; None where that is a problem."""
         if node.inputs is None:
+            if scope.above is None and isinstance(node.layer, Composite):
+                return ()  # Its layers say by themselves which of several inputs they read.
             if scope.above is None:
                 known = ", ".join(scope.values)
                 self.problem(path, f"the first layer must say by inputs which of several it reads: {known}")
@@ -106,24 +118,28 @@ class _Layout:
         self.read.update(found)
         return None if unknown else found
 
-    def add_repeat(self, node: Node, repeat: Repeat, name: str, reads: tuple[str, ...] | None, path: Path) -> str:
-        """Add a repeat's layers as often as it says, or once where there are mistakes; returns the last one's name."""
+    def add_composite(
+        self, node: Node, composite: Composite, name: str, reads: tuple[str, ...] | None, path: Path
+    ) -> str:
+        """Add a composite's layers as often as it says, or once where there are mistakes; returns the last's name."""
+        title = "a " + composite.type_name
         if node.weights or node.l1 or node.l2 or node.max_norm or not node.trainable:
-            self.problem(path, "a repeat takes name and inputs alone; set the others on the layers in it")
+            self.problem(path, f"{title} takes name and inputs alone; set the others on the layers in it")
         if reads and len(reads) > 1:
-            self.problem((*path, "inputs"), f"a repeat reads one layer, found {len(reads)}")
+            self.problem((*path, "inputs"), f"{title} reads one layer, found {len(reads)}")
         self.read.add(name)  # It stands for its layers, of which the last is read by its name.
-        received = reads[0] if reads and len(reads) == 1 else name
+        received = name if reads is None or len(reads) > 1 else reads[0] if reads else None
         data = {value: value for value in self.inputs if value != "input"}
         problems = len(self.problems)
-        for number in range(1, repeat.times + 1):
-            scope = Scope({**data, "input": received}, f"{name}/{number}/", received)
-            known = self.shapes[received] is not None
-            self.add_list(repeat.layers, scope, (*path, "layers"))
+        for prefix in composite.prefixes(name):
+            values = data if received is None else {**data, "input": received}
+            scope = Scope(values, prefix, received)
+            known = received is None or self.shapes[received] is not None
+            self.add_list(composite.layers, scope, (*path, "layers"))
             received = scope.above or received
             if not known or len(self.problems) > problems:
                 break
-        return received
+        return received or name
 
     def add_layer(self, node: Node, name: str, reads: tuple[str, ...] | None, path: Path) -> None:
         """Add one layer with its output shape, which stays unknown where there is a mistake."""
@@ -132,6 +148,8 @@ class _Layout:
         known = tuple(shape for shape in shapes if shape is not None)
         if reads is None or len(known) < len(shapes):
             return
+        if reads and reads[0] in self.vocabularies:
+            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.vocabularies[reads[0]])})
         try:
             output = node.layer.out_shape(*known)
             weights = node.layer.weights(*known)

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 1024
 BLOCK_VALUES = 2**24
 """Rows that go through the network at once, and how many values all its layers may then have (64 MiB)."""
+STEPS = 256
+"""What an axis that varies is taken for."""
 FLOAT_BYTES = 4
 COPIES = 4
 """Arrays of each weight in training: itself, its gradient, and two of Adam's."""
+
+
+def value_name(name: str) -> str:
+    """Return what layers call an input of the data: `input` where it is the only one without a name of its own."""
+    return name if name == "input" else f"input.{name}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,11 @@ class Plan:
         """The shape of a row of the output."""
         return self.nodes[-1].output
 
+    @property
+    def stateful(self) -> PlannedNode | None:
+        """The first layer that carries its state from batch to batch in training, if there is one."""
+        return next((node for node in self.nodes if node.layer.carries), None)
+
     def weights(self) -> dict[str, Weight]:
         """Return every weight by its full name, ``node.weight``."""
         return {f"{node.name}.{name}": weight for node in self.nodes for name, weight in node.weights.items()}
@@ -108,8 +120,8 @@ class Plan:
         """Return the torch network; its weights are allocated and not yet drawn."""
         from nnkit.nn.graph import GraphNetwork, Step
 
-        names = [name if name == "input" else f"input.{name}" for name in self.inputs]
-        numbers = {name: number for number, name in enumerate((*names, *(node.name for node in self.nodes)))}
+        names = (*map(value_name, self.inputs), *(node.name for node in self.nodes))
+        numbers = {name: number for number, name in enumerate(names)}
         steps = [
             Step(
                 name=node.name,
@@ -120,7 +132,7 @@ class Plan:
                 l2=node.node.l2,
                 max_norm=node.node.max_norm,
                 kernels=node.layer.kernels,
-                unit_axis=node.layer.unit_axis,
+                varies=bool(node.output) and node.output[0] is None,
             )
             for node in self.nodes
         ]
@@ -145,21 +157,26 @@ class Plan:
     @property
     def block_rows(self) -> int:
         """How many rows go through the network at once outside of training: a power of two that follows from it."""
-        values = sum(size(node.output) for node in self.nodes)
+        values = sum(usual_size(node.output) for node in self.nodes)
         most = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, values)))
         return 1 << (most.bit_length() - 1)
 
     def multiplications(self) -> int:
         """Estimate the multiplications of a row's forward pass: those of each weight at each place of the output."""
         return sum(
-            weight.size * max(1, size(node.output[:-1])) for node in self.nodes for weight in node.weights.values()
+            weight.size * usual_size(node.output[:-1]) for node in self.nodes for weight in node.weights.values()
         )
 
     def memory(self, batch_size: int) -> int:
         """Estimate the bytes that training takes: weights, gradients, Adam's state, and each layer's values twice."""
         parameters = sum(weight.size for weight in self.weights().values())
-        values = sum(size(node.output) for node in self.nodes) + sum(map(size, self.inputs.values()))
+        values = sum(usual_size(node.output) for node in self.nodes) + sum(map(usual_size, self.inputs.values()))
         return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * values)
+
+
+def usual_size(shape: Shape) -> int:
+    """Return the number of values in a row of ``shape``, an axis that varies taken for ``STEPS`` long."""
+    return size(shape) * (STEPS if None in shape else 1)
 
 
 def check_memory(plan: Plan, batch_size: int, available: int) -> None:
@@ -181,7 +198,7 @@ def check_memory(plan: Plan, batch_size: int, available: int) -> None:
 
 def _node_bytes(node: PlannedNode, batch_size: int) -> int:
     parameters = sum(weight.size for weight in node.weights.values())
-    return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * size(node.output))
+    return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * usual_size(node.output))
 
 
 def human_bytes(count: float) -> str:

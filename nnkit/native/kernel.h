@@ -127,11 +127,29 @@ static int find_spans(const network_t *net, int64_t *spans) {
     return count;
 }
 
+static double squares(const network_t *net, int64_t begin, int64_t end) {
+    double sum = 0;
+    for (int64_t i = begin; i < end; i++) sum += (double)net->gradients[i] * net->gradients[i];
+    return sum;
+}
+
 static double norm_of(const network_t *net, const int64_t *spans, int count) {
     double sum = 0;
-    for (int s = 0; s < count; s++)
-        for (int64_t i = spans[2 * s]; i < spans[2 * s + 1]; i++) sum += (double)net->gradients[i] * net->gradients[i];
+    for (int s = 0; s < count; s++) sum += squares(net, spans[2 * s], spans[2 * s + 1]);
     return sqrt(sum);
+}
+
+/* The norm of the gradient in each layer. */
+static void layer_norms(const network_t *net, double *norms) {
+    for (int l = 0; l < net->layers; l++) {
+        const layer_t *layer = net->program->layer + l;
+        const place_t *p = net->places + l;
+        double sum = 0;
+        if (layer->trained && p->first >= 0)
+            sum += squares(net, p->first, p->first + (int64_t)weight_rows(layer, 0) * p->out_stride);
+        if (layer->trained && p->second >= 0) sum += squares(net, p->second, p->second + p->out_stride);
+        norms[l] = sqrt(sum);
+    }
 }
 
 static void clip(const network_t *net, const int64_t *spans, int count) {
@@ -182,6 +200,7 @@ double NAMED(train, TARGET)(const program_t *program, const data_t *data) {
         for (int64_t begin = 0, step = 0; begin < data->rows; begin += data->batch, step++)
             data->losses[step] = train_step(&net, data, begin, data->rate[step], spans, count, logs);
         norm = norm_of(&net, spans, count);
+        layer_norms(&net, data->norms);
         save_network(&net);
     }
     free(logs);

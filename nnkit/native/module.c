@@ -30,7 +30,7 @@ static int choose(const char *wanted) {
 
 /* All buffers of a call, so that one place lets them go. */
 enum { LAYER, CONSTANT, LOSS, OPTIMIZER, CLIP, WEIGHT, SLOT, CLOCK, PROGRAM_BUFFERS };
-enum { INPUT, TARGET, ROW_WEIGHT, ORDER, DRAWS, RATE, ROW_LOSS, OUTPUT, DATA_BUFFERS };
+enum { INPUT, TARGET, ROW_WEIGHT, ORDER, DRAWS, RATE, ROW_LOSS, OUTPUT, NORM, DATA_BUFFERS };
 
 static void let_go(Py_buffer *buffers, int count) {
     for (int i = 0; i < count; i++)
@@ -103,7 +103,7 @@ static int read_data(Py_buffer *b, const program_t *program, data_t *data) {
     int in = program->layer[0].in, out = program->layer[program->layers - 1].out;
     int64_t all = count(b + INPUT, 4) / in, targets = by_class((int)program->loss.kind) ? count(b + TARGET, 8) : count(b + TARGET, 4) / out;
     data->x = b[INPUT].buf, data->y = b[TARGET].buf, data->weight = b[ROW_WEIGHT].buf, data->order = b[ORDER].buf;
-    data->draws = b[DRAWS].buf, data->rate = b[RATE].buf, data->losses = b[ROW_LOSS].buf, data->outputs = b[OUTPUT].buf;
+    data->draws = b[DRAWS].buf, data->rate = b[RATE].buf, data->losses = b[ROW_LOSS].buf, data->outputs = b[OUTPUT].buf, data->norms = b[NORM].buf;
     data->rows = data->order ? count(b + ORDER, 8) : all;
     if (data->batch < 1 || data->part < 1 || data->part > data->batch) return wrong("batches");
     if (data->y && targets != all) return wrong("targets");
@@ -117,11 +117,12 @@ static int training_fits(const program_t *program, const data_t *data, const Py_
     int64_t steps = (data->rows + data->batch - 1) / data->batch;
     if (!data->y || !data->order || (!data->draws && drawn(program))) return wrong("arrays to train on");
     if (count(b + RATE, 8) != steps || count(b + ROW_LOSS, 4) != steps) return wrong("rates");
+    if (count(b + NORM, 8) != program->layers) return wrong("norms");
     return 1;
 }
 
-/* The arguments of both: eight buffers of the program, eight of the data, rows of a batch and of a part. */
-#define ARGUMENTS "(y*y*y*y*y*w*w*w*)(y*z*z*z*z*z*w*w*)LL"
+/* The arguments of both: eight buffers of the program, nine of the data, rows of a batch and of a part. */
+#define ARGUMENTS "(y*y*y*y*y*w*w*w*)(y*z*z*z*z*z*w*w*w*)LL"
 
 static PyObject *call(PyObject *args, int training) {
     Py_buffer p[PROGRAM_BUFFERS] = {{0}}, d[DATA_BUFFERS] = {{0}};
@@ -130,7 +131,7 @@ static PyObject *call(PyObject *args, int training) {
     long long batch, part;
     double result = 0;
     if (!PyArg_ParseTuple(args, ARGUMENTS, p, p + 1, p + 2, p + 3, p + 4, p + 5, p + 6, p + 7, d, d + 1, d + 2, d + 3,
-                          d + 4, d + 5, d + 6, d + 7, &batch, &part))
+                          d + 4, d + 5, d + 6, d + 7, d + 8, &batch, &part))
         return NULL;
     data.batch = batch, data.part = part;
     if (read_program(p, &program) && read_data(d, &program, &data) &&
@@ -174,7 +175,7 @@ static PyObject *py_use(PyObject *module, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"train", py_train, METH_VARARGS, "Train on rows; returns the norm of the last gradient."},
+    {"train", py_train, METH_VARARGS, "Train on rows; returns the norm of the last gradient, and those of layers in an array."},
     {"evaluate", py_evaluate, METH_VARARGS, "Compute outputs and losses of rows; returns the penalty of the weights."},
     {"activate", py_activate, METH_VARARGS, "Apply an activation to rows in place."},
     {"use", py_use, METH_VARARGS, "Use the kernel of a name, or the best; returns its name."},

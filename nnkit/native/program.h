@@ -68,6 +68,7 @@ typedef struct {
     const double *rate;    /* the learning rate of each step */
     float *losses;         /* training: a loss for each step; evaluation: one for each row, or null */
     float *outputs;        /* [rows, outputs] */
+    double *norms;         /* training: the norm of the last gradient in each layer, 0 where nothing is trained */
 } data_t;
 
 /* Whether the targets of a loss are classes and not numbers. */

@@ -59,6 +59,24 @@ class PRelu(nn.Module):
         return x.clamp(min=0) + self.alpha * x.clamp(max=0)
 
 
+class SqueezeExcite(nn.Module):
+    """Multiplies the channels of [n, ..., c] by gates computed from the mean of each (Hu and others, 2018)."""
+
+    def __init__(self, channels: int, units: int, activation: Function, gate: Function) -> None:
+        super().__init__()
+        self.reduce_kernel, self.reduce_bias = empty(channels, units), empty(units)
+        self.expand_kernel, self.expand_bias = empty(units, channels), empty(channels)
+        self.activation = activation
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the layer."""
+        means = x.flatten(1, -2).mean(1)
+        hidden = self.activation(torch.addmm(self.reduce_bias, means, self.reduce_kernel))
+        gates = self.gate(torch.addmm(self.expand_bias, hidden, self.expand_kernel))
+        return x * gates.view(len(x), *[1] * (x.dim() - 2), x.shape[-1])
+
+
 class Scale(nn.Module):
     """x times one learned number."""
 

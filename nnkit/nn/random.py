@@ -19,6 +19,9 @@ class Draws(Protocol):
     def normal(self, name: str, x: Tensor) -> Tensor:
         """Return normal draws [like x]."""
 
+    def uniform(self, name: str, x: Tensor, values: int) -> Tensor:
+        """Return draws from 0 to 1 [n, values] for the n rows of ``x``."""
+
 
 class GeneratorDraws:
     """Draws from one torch generator, one after the other."""
@@ -33,6 +36,10 @@ class GeneratorDraws:
     def normal(self, name: str, x: Tensor) -> Tensor:
         """Return normal draws [like x]."""
         return torch.empty_like(x).normal_(generator=self.generator)
+
+    def uniform(self, name: str, x: Tensor, values: int) -> Tensor:
+        """Return draws from 0 to 1 [n, values] for the n rows of ``x``."""
+        return torch.rand((len(x), values), generator=self.generator, dtype=x.dtype, device=x.device)
 
 
 class RandomModule(nn.Module):
@@ -70,6 +77,15 @@ class Dropout(RandomModule):
         """Zero some values."""
         kept = self.kept(x, self.rate)
         return x * (kept.div_(1 - self.rate) if self.rescale else kept)
+
+
+class SpatialDropout(Dropout):
+    """Zeroes whole channels of [n, ..., c] and scales up the others (Tompson and others, 2015)."""
+
+    def disturb(self, x: Tensor) -> Tensor:
+        """Zero some channels."""
+        channels = x[(slice(None), *[slice(0, 1)] * (x.dim() - 2))]
+        return x * self.kept(channels, self.rate).div_(1 - self.rate)
 
 
 class AlphaDropout(RandomModule):

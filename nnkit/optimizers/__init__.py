@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from nnkit.engine.native import Rule
 
+    Parameters: TypeAlias = Iterable[torch.nn.Parameter] | Iterable[dict[str, Any]]
+
 
 class Optimizer(Piece):
     """A rule that changes weights along their gradients.
@@ -32,14 +34,17 @@ class Optimizer(Piece):
     lr: float = Field(default=1e-3, gt=0, description="Learning rate before any schedule.")
     schedule: ScheduleChoice | None = Field(default=None, description="Factor on the learning rate over the epochs.")
 
-    def build(self, parameters: "Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
-        """Return torch's optimizer over ``parameters``, fused where torch has that for their device."""
+    def build(self, parameters: "Parameters") -> "torch.optim.Optimizer":
+        """Return torch's optimizer over ``parameters``, fused where torch has that for their device.
+
+        Those may come in groups that differ in an option, as torch takes them: ``{"params": [...], "lr": 0.1}``.
+        """
         import torch
 
         kind: type[torch.optim.Optimizer] = getattr(torch.optim, self.torch_name)
-        weights = list(parameters)
-        fused: dict[str, Any] = {"fused": True} if can_fuse(weights, self.fused_on) else {}
-        return kind(weights, **self.arguments(), **fused)
+        groups: Any = list(parameters)
+        fused: dict[str, Any] = {"fused": True} if can_fuse(groups, self.fused_on) else {}
+        return kind(groups, **self.arguments(), **fused)
 
     def native(self) -> "Rule | None":
         """Return the rule as the native kernel takes it, or None where it lacks it."""
@@ -50,9 +55,10 @@ class Optimizer(Piece):
         return self.model_dump(exclude={"schedule"})
 
 
-def can_fuse(parameters: "Iterable[torch.nn.Parameter]", devices: tuple[str, ...]) -> bool:
-    """Return whether all weights are on the given kinds of device."""
-    return all(parameter.device.type in devices for parameter in parameters)
+def can_fuse(parameters: "Parameters", devices: tuple[str, ...]) -> bool:
+    """Return whether all weights, in groups or not, are on the given kinds of device."""
+    groups = [group["params"] if isinstance(group, dict) else [group] for group in parameters]
+    return all(parameter.device.type in devices for group in groups for parameter in group)
 
 
 OPTIMIZERS = Registry("optimizers", "optimizer", Optimizer, home="nnkit.optimizers")

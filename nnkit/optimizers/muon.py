@@ -1,15 +1,15 @@
 """Muon: steps along matrices whose directions all count the same."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from nnkit.optimizers import OPTIMIZERS, Optimizer, Share, can_fuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import torch
+
+    from nnkit.optimizers import Parameters
 
 
 @OPTIMIZERS.register("muon")
@@ -33,14 +33,14 @@ class Muon(Optimizer):
     )
     eps: float = Field(default=1e-8, gt=0, description="AdamW's epsilon, for weights that are no matrix.")
 
-    def build(self, parameters: "Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
+    def build(self, parameters: "Parameters") -> "torch.optim.Optimizer":
         """Return one optimizer that steps by Muon and by AdamW."""
         from nnkit.engine.muon import MuonAndAdamW
 
-        weights = list(parameters)
+        groups: Any = list(parameters)
         first, second = self.betas
         return MuonAndAdamW(
-            weights,
+            groups,
             lr=self.lr,
             momentum=self.momentum,
             nesterov=self.nesterov,
@@ -48,5 +48,5 @@ class Muon(Optimizer):
             weight_decay=self.weight_decay,
             betas=(first, second),
             eps=self.eps,
-            fused=can_fuse(weights, ("cpu", "cuda")),
+            fused=can_fuse(groups, ("cpu", "cuda")),
         )

@@ -13,11 +13,14 @@ from nnkit.metrics import MetricChoice
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
+    from nnkit.data.dataset import Dataset
     from nnkit.data.pipeline import Pipeline
     from nnkit.data.prepare import Prepared
     from nnkit.engine.native import NativeNetwork
+    from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
     from nnkit.engine.scoring import Finish
+    from nnkit.losses import Function
     from nnkit.models.plan import Plan
     from nnkit.nn.graph import GraphNetwork
 
@@ -46,6 +49,15 @@ class Loop(Options):
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A phase as ``nnkit check`` tells it: its name, its epochs, and how many numbers it trains."""
+
+    name: str
+    epochs: int
+    trained: int
+
+
+@dataclass(frozen=True)
 class Work:
     """All that a procedure's phases are made from."""
 
@@ -55,6 +67,14 @@ class Work:
     loop: Loop
     seed: int
     device: str
+
+
+@dataclass(frozen=True)
+class RowLoss:
+    """A loss by its name, and what computes it: outputs [n, ...] and training targets -> [n]."""
+
+    name: str
+    function: "Function"
 
 
 class Procedure(Piece):
@@ -85,6 +105,21 @@ class Procedure(Piece):
         It takes torch's tensors and the native engine's arrays.
         """
         raise TypeError(f"{type(self).__name__} does not say how it finishes")
+
+    def order(self, plan: "Plan", train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+        """Return the order of the training rows in each epoch of the first phase."""
+        raise TypeError(f"{type(self).__name__} does not say its order")
+
+    def row_loss(self, plan: "Plan") -> RowLoss | None:
+        """Return the loss of a row by what ``trained(plan)`` gives for it; None where a row has none.
+
+        It has no row weights, class weights or penalties in it.
+        """
+        return None
+
+    def stages(self, plan: "Plan", loop: Loop) -> list[Stage]:
+        """Return the phases where there are several; nothing where all epochs are alike."""
+        return []
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the phases one after the other; each may depend on what the one before has left."""

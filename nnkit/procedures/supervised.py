@@ -1,10 +1,11 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from pydantic import Field
 
+from nnkit.data.augmentations import augmenter
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import Path, Problem, SpecError
 from nnkit.losses import LossChoice
@@ -12,13 +13,14 @@ from nnkit.metrics import compute_all
 from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
-from nnkit.procedures.base import PROCEDURES, Loop, Procedure, Work
-from nnkit.procedures.trees import tree_batch, tree_problems, tree_scoring
+from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
+from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, tree_truth
 from nnkit.shapes import Shape, show
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from nnkit.activations import Activation
@@ -28,12 +30,20 @@ if TYPE_CHECKING:
     from nnkit.engine.native import NativeRows
     from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
-    from nnkit.engine.scoring import Finish, Scoring
+    from nnkit.engine.scoring import Finish, Scoring, Truth
     from nnkit.nn.graph import GraphNetwork
 
 LOSS: Path = ("training", "procedure", "loss")
 PHASE = "supervised"
 DTYPES = {"bfloat16": "bfloat16", "float16": "float16"}
+
+Rates: TypeAlias = Callable[[str], float]
+"""The share of the optimizer's learning rate that a weight has, by its name."""
+
+
+def one(name: str) -> float:
+    """Return 1: the whole learning rate for every weight."""
+    return 1.0
 
 
 @PROCEDURES.register("supervised")
@@ -75,6 +85,7 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
+            self._stateful_problem(plan, loop),
             *tree_problems(pipeline, loop, self.root_weight),
         ]
         metrics = [
@@ -120,6 +131,16 @@ class Supervised(Procedure):
             return Problem(path, f"expected a weight for each class ({classes}), found {', '.join(self.class_weights)}")
         return None
 
+    def _stateful_problem(self, plan: Plan, loop: Loop) -> Problem | None:
+        if plan.stateful is None or (loop.accumulate == 1 and self.sampling == "uniform"):
+            return None
+        place = ("accumulate",) if loop.accumulate > 1 else ("procedure", "sampling")
+        message = (
+            f"the layer {plan.stateful.name} is stateful: each row goes on where the same row of the batch before "
+            f"ended, and {place[-1]} puts other rows there; leave it out"
+        )
+        return Problem(("training", *place), message)
+
     def trained(self, plan: Plan) -> Plan:
         """Return the plan without an output activation that the loss absorbs."""
         return plan.without_head() if self._fuses(plan) else plan
@@ -156,13 +177,18 @@ class Supervised(Procedure):
 
         return finished
 
+    def row_loss(self, plan: Plan) -> RowLoss:
+        """Return the loss, which takes what is before an activation that it absorbs."""
+        return RowLoss(self.loss.type_name, self.loss.build(self._fuses(plan)))
+
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the one phase of supervised training."""
         from nnkit.engine.native import NativeNetwork
 
         yield self._native_phase(work) if isinstance(work.network, NativeNetwork) else self._torch_phase(work)
 
-    def _torch_phase(self, work: Work) -> "Phase":
+    def _torch_phase(self, work: Work, name: str = PHASE, epochs: int | None = None, rates: Rates = one) -> "Phase":
+        """Return a phase that trains all that is not frozen, each weight at its share of the learning rate."""
         import torch
 
         from nnkit.engine.batches import RowBatches
@@ -171,23 +197,29 @@ class Supervised(Procedure):
         from nnkit.engine.tuning import compiled
 
         network, validation = cast("GraphNetwork", work.network), work.prepared.validation
-        draws = draws_on(torch.device(work.device), work.seed, PHASE)
+        epochs = work.loop.epochs if epochs is None else epochs
+        draws = draws_on(torch.device(work.device), work.seed, name)
         network.set_draws(draws)
         size = work.loop.batch_size * work.loop.accumulate
         return GradientPhase(
-            name=PHASE,
-            epochs=work.loop.epochs,
+            name=name,
+            epochs=epochs,
             network=network,
             loss=self.loss.build(self._fuses(work.plan)),
-            optimizer=self.optimizer.build([p for p in network.parameters() if p.requires_grad]),
-            data=RowBatches(self._to_batch(work.prepared.train, work), size, self._order(work)),
+            optimizer=self.optimizer.build(self._groups(network, rates)),
+            data=RowBatches(
+                self._to_batch(work.prepared.train, work),
+                size,
+                self._order(work.plan, work.prepared.train, work.loop, work.seed, name),
+            ),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
             options=step_options(work),
             draws=draws,
-            lr_factor=self._lr_factor(work),
+            lr_factor=self._lr_factor(epochs),
             lr_per_step=self._lr_per_step,
             forward=compiled(network) if work.loop.compile else None,
+            augment=augmenter(work.prepared.augment, work.plan.inputs),
         )
 
     def _native_phase(self, work: Work) -> "Phase":
@@ -211,31 +243,47 @@ class Supervised(Procedure):
             base_lr=self.optimizer.lr,
             rows=self._to_rows(work.prepared.train, work),
             validation=self._to_rows(validation, work) if validation else None,
-            order=self._order(work),
+            order=self.order(work.plan, work.prepared.train, work.loop, work.seed),
             draws=RowDraws(work.seed, PHASE),
             scoring=self._scoring(work),
             options=options,
-            lr_factor=self._lr_factor(work),
+            lr_factor=self._lr_factor(loop.epochs),
             lr_per_step=self._lr_per_step,
         )
 
-    def _lr_factor(self, work: Work) -> Callable[[float], float]:
-        schedule, epochs = self.optimizer.schedule, work.loop.epochs
+    def _groups(self, network: "GraphNetwork", rates: Rates) -> "list[dict[str, Any]] | list[torch.nn.Parameter]":
+        """Return the weights that are trained, in a group for each learning rate where there are several."""
+        groups: dict[float, list[torch.nn.Parameter]] = {1.0: []}
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault(rates(name), []).append(parameter)
+        if len(groups) == 1:
+            return groups[1.0]
+        return [{"params": weights, "lr": self.optimizer.lr * rate} for rate, weights in groups.items() if weights]
+
+    def _lr_factor(self, epochs: int) -> Callable[[float], float]:
+        schedule = self.optimizer.schedule
         return lambda epoch: schedule.factor(epoch, epochs) if schedule else 1.0
 
     @property
     def _lr_per_step(self) -> bool:
         return self.optimizer.schedule is not None and self.optimizer.schedule.per == "step"
 
-    def _order(self, work: Work) -> "RowOrder":
-        from nnkit.engine.order import RowOrder
+    def order(self, plan: Plan, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+        """Return the order of the training rows in each epoch of the first phase."""
+        return self._order(plan, train, loop, seed, PHASE)
 
-        train = work.prepared.train
+    def _order(self, plan: Plan, train: "Dataset", loop: Loop, seed: int, phase: str) -> "RowOrder":
+        from nnkit.engine.order import RowOrder
+        from nnkit.engine.ragged import Ragged
+
         chances = None
         if self.sampling == "balanced":
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
-        return RowOrder(len(train), work.seed, PHASE, chances)
+        lengths = next((rows.lengths for rows in train.inputs.values() if isinstance(rows, Ragged)), None)
+        batch, streams = loop.batch_size * loop.accumulate, plan.stateful is not None
+        return RowOrder(len(train), seed, phase, chances, lengths, batch, streams)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
@@ -276,23 +324,29 @@ class Supervised(Procedure):
         return balanced(truth)
 
     def _scoring(self, work: Work) -> "Scoring":
-        from nnkit.engine.scoring import Scoring
+        from nnkit.engine.scoring import Scoring, flat
 
-        pipeline, validation = work.prepared.pipeline, work.prepared.validation
+        pipeline, train, validation = work.prepared.pipeline, work.prepared.train, work.prepared.validation
         finish, metrics = self.finish(work.plan, pipeline.task), work.loop.metrics
 
-        def score(truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]") -> dict[str, float]:
-            return compute_all(metrics, truth, outputs, pipeline.task)
+        def score(truth: "Truth", outputs: "NDArray[np.float64]") -> dict[str, float]:
+            return compute_all(metrics, flat(truth), outputs, pipeline.task)
 
-        if work.prepared.train.trees is not None:
-            return tree_scoring(work, self.finish(work.plan, work.prepared.pipeline.task))
-        assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
+        chosen = score if pipeline.tree_input is None else tree_score(metrics, pipeline.task)
         return Scoring(
-            score=score if metrics else None,
+            score=chosen if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
-            truth=work.prepared.train.truth,
-            validation_truth=validation.truth if validation else None,
+            truth=_truth(train),
+            validation_truth=_truth(validation) if validation else None,
         )
+
+
+def _truth(rows: "Dataset") -> "Truth":
+    """Return the truth of each output."""
+    if rows.trees is not None:
+        return tree_truth(rows)
+    assert rows.truth is not None  # noqa: S101 - supervised data always has it
+    return rows.truth
 
 
 def apply(activation: "Activation", outputs: Any) -> Any:
@@ -336,12 +390,10 @@ def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:
 
 
 def _frozen_problem(plan: Plan) -> Problem | None:
-    if any(row.trainable for row in plan.rows()):
+    if not plan.weights() or any(row.trainable for row in plan.rows()):
         return None
-    reason = "every layer is frozen" if plan.weights() else "no layer has weights"
-    return Problem(
-        ("model", "layers"), f"there is nothing to train: {reason}; add a dense layer, or set trainable: true"
-    )
+    message = "there is nothing to train: every layer is frozen; add a dense layer, or set trainable: true"
+    return Problem(("model", "layers"), message)
 
 
 def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":

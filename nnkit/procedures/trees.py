@@ -1,11 +1,13 @@
 """What supervised training does otherwise where rows are trees: a target, a loss and outputs for every node."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import Problem
-from nnkit.metrics import compute_all
-from nnkit.procedures.base import Loop, Work
+from nnkit.metrics import Metric, compute_all
+from nnkit.procedures.base import Loop
+from nnkit.tasks import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
     from nnkit.data.dataset import Dataset
     from nnkit.engine.batches import Batch
-    from nnkit.engine.scoring import Finish, Scoring
+    from nnkit.engine.ragged import Ragged
+    from nnkit.engine.scoring import Score, Truth
 
 PRECISIONS = ("float32", "float64")
 
@@ -62,26 +65,23 @@ def tree_batch(
     return to_tree_batch(name, trees.coded, rows.nodes, weights, device, dtype)
 
 
-def tree_scoring(work: Work, finish: "Finish") -> "Scoring":
+def tree_truth(rows: "Dataset") -> "Ragged":
+    """Return the classes of the nodes of each tree."""
+    from nnkit.engine.ragged import Ragged
+
+    assert rows.trees is not None  # noqa: S101 - the caller looked
+    assert rows.nodes is not None  # noqa: S101 - supervised data always has them
+    trees = rows.trees[1]
+    return Ragged(rows.nodes, trees.sizes, trees.starts[1:])
+
+
+def tree_score(metrics: Sequence[Metric], task: Task) -> "Score":
     """Return what makes values of roots and of all nodes."""
-    from nnkit.engine.scoring import TreeScoring
+    from nnkit.engine.ragged import Ragged
 
-    task, metrics = work.prepared.pipeline.task, work.loop.metrics
-    train, validation = work.prepared.train, work.prepared.validation
+    def score(truth: "Truth", outputs: "NDArray[np.float64]") -> dict[str, float]:
+        assert isinstance(truth, Ragged)  # noqa: S101 - tree_truth is
+        nodes, roots = truth.flat(), truth.lengths.cumsum() - 1
+        return compute_all(metrics, nodes[roots], outputs[roots], task, nodes=(nodes, outputs))
 
-    def score(
-        truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]", roots: "NDArray[np.int64]"
-    ) -> dict[str, float]:
-        return compute_all(metrics, truth[roots], outputs[roots], task, nodes=(truth, outputs))
-
-    assert train.trees is not None  # noqa: S101 - the caller looked
-    assert train.nodes is not None  # noqa: S101 - supervised data always has them
-    return TreeScoring(
-        score=None,
-        finish=finish,
-        truth=train.nodes,
-        validation_truth=validation.nodes if validation else None,
-        nodes=train.trees[1],
-        validation_nodes=validation.trees[1] if validation and validation.trees else None,
-        score_nodes=score if metrics else None,
-    )
+    return score

@@ -11,15 +11,23 @@ from nnkit.spec import Experiment
 
 
 def model_card(
-    manifest: Manifest, experiment: Experiment, metrics: Mapping[str, Any], confusion: str | None = None
+    manifest: Manifest,
+    experiment: Experiment,
+    metrics: Mapping[str, Any],
+    confusion: str | None = None,
+    warnings: Sequence[str] = (),
 ) -> str:
-    """Return the card as Markdown; ``metrics`` and ``confusion`` are metrics.json and confusion_matrix.csv."""
+    """Return the card as Markdown; ``metrics`` and ``confusion`` are metrics.json and confusion_matrix.csv.
+
+    ``warnings`` are sentences on what went wrong in training, without their full stops.
+    """
     sections = [
         [f"# {manifest.name}", *([experiment.description] if experiment.description else []), _what(experiment)],
         ["## Results", *_results(metrics, manifest)],
         ["## Confusion matrix", "Rows are the truth, columns the prediction.", _confusion(confusion)]
         if confusion
         else [],
+        ["## Warnings", *(f"{text[0].upper()}{text[1:]}." for text in warnings)] if warnings else [],
         ["## Use", *_use(experiment, manifest)],
         ["## Data", _data(experiment, manifest)],
         ["## How it was made", _made(manifest)],
@@ -110,6 +118,7 @@ def _made(manifest: Manifest) -> str:
         "seed": str(manifest.seed) if manifest.seeds is None else ", ".join(map(str, manifest.seeds)),
         "device": f"{manifest.device}, {manifest.threads} thread{'s' if manifest.threads > 1 else ''}",
         "engine": manifest.engine,
+        **{f"`{name}` began as": origin for name, origin in manifest.pretrained.items()},
         "started": manifest.created,
         "nnkit": manifest.nnkit,
         "Python": manifest.python,

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import string
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from nnkit.files import atomic_write, disk_errors, make_folder, read_history, re
 from nnkit.models.plan import Plan
 from nnkit.runs.manifest import Manifest, Status, now, parse_manifest
 from nnkit.shapes import show
-from nnkit.spec import Experiment, Loaded
+from nnkit.spec import Experiment, Loaded, Start
 from nnkit.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -36,16 +37,21 @@ METRICS = "metrics.json"
 CONFUSION = "confusion_matrix.csv"
 CONFUSION_PICTURE = "confusion_matrix.png"
 HISTORY_PICTURE = "history.png"
+GRADIENTS_PICTURE = "gradients.png"
 PREDICTIONS = "predictions.csv"
 NODES = "nodes.csv"
 TREES = "trees.txt"
 CARD = "README.md"
+PRETRAINED_WEIGHTS = "pretrained/weights.safetensors"
+PRETRAINED_PIPELINE = "pretrained/pipeline.json"
 CHECKPOINTS = "checkpoints"
 LAST = "checkpoints/last.safetensors"
 BEST = "checkpoints/best.safetensors"
 
-FIXED = frozenset({SPEC, RESOLVED, PIPELINE})
+FIXED = frozenset({SPEC, RESOLVED, PIPELINE, PRETRAINED_WEIGHTS, PRETRAINED_PIPELINE})
 """What is written before training and never changes."""
+RESOLVED_BYTES = 2**26
+"""Limit on a resolved spec: every default written out, a spec of the largest size takes some 30 MB."""
 NEEDED = frozenset({SPEC, RESOLVED, METRICS})
 """What every finished run has; one that is not split into folds also has a pipeline and weights."""
 
@@ -249,21 +255,41 @@ class RunFolder:
             raise RunError(f"{self.path}: has no {word}: its status is {manifest.status}; {way_out}")
 
     def loaded(self) -> Loaded:
-        """Return the experiment as resolved.yaml has it, every default written out; raises ``RunError``."""
+        """Return the experiment, and what its training began with; raises ``RunError``."""
+        return replace(self._loaded(), start=self._start())
+
+    def _loaded(self) -> Loaded:
+        """Return the experiment as resolved.yaml has it, every default written out."""
         path = self.path / RESOLVED
         try:
-            document = parse_document(self.read(RESOLVED), str(path), self.path)
+            document = parse_document(self.read(RESOLVED), str(path), self.path, RESOLVED_BYTES)
             return Loaded(decode(Experiment, document), document)
         except SpecError as error:
             raise RunError(f"{error}\n{path}: changed after the run, or not of this version of nnkit") from error
 
     def experiment(self) -> Experiment:
         """Return the experiment of the run; raises ``RunError``."""
-        return self.loaded().experiment
+        return self._loaded().experiment
 
-    def pipeline(self) -> Pipeline:
+    def write_start(self, start: Start) -> None:
+        """Keep what training begins with, so that nothing else is needed to go on with it."""
+        make_folder((self.path / PRETRAINED_WEIGHTS).parent)
+        write_tensors(self.path / PRETRAINED_WEIGHTS, start.weights, start.origin, self.durable)
+        if start.inherited is not None:
+            self.write_json(PRETRAINED_PIPELINE, start.inherited.model_dump(mode="json"))
+
+    def _start(self) -> Start | None:
+        """Return what ``write_start`` has kept, if anything."""
+        if PRETRAINED_WEIGHTS not in self.manifest.files:
+            return None
+        self.read(PRETRAINED_WEIGHTS)
+        weights, origin = read_tensors(self.path / PRETRAINED_WEIGHTS)
+        inherits = PRETRAINED_PIPELINE in self.manifest.files
+        return Start(weights, self.pipeline(PRETRAINED_PIPELINE).known if inherits else None, origin)
+
+    def pipeline(self, name: str = PIPELINE) -> Pipeline:
         """Return the fitted transforms and what they know of classes and columns; raises ``RunError``."""
-        value = self._json(PIPELINE)
+        value = self._json(name)
         try:
             return Pipeline.from_json(value)
         except RunError as error:

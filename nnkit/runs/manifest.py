@@ -17,7 +17,7 @@ from nnkit.errors import RunError
 FORMAT_VERSION = 1
 """The version of the run folder's layout; a reader refuses a newer one."""
 
-LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "safetensors")
+LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "safetensors", "pillow")
 
 FOLDS = "folds"
 SEEDS = "seeds"
@@ -58,6 +58,8 @@ class Manifest(Options):
     """How many runs of a k-fold split are in ``folds/``; None for a run that has a model of its own."""
     seeds: list[Annotated[int, Field(ge=0)]] | None = None
     """The seeds of the runs in ``seeds/``, in the order that was asked for; ``seed`` is then that of the spec."""
+    pretrained: dict[str, str] = Field(default={})
+    """Where the weights of pretrained layers are from, in words, by the layer's name."""
     data: dict[str, Hash] = Field(default={})
     """SHA-256 of each data file, by its path as the spec has it."""
     files: dict[FileName, Hash] = Field(default={})

@@ -16,10 +16,11 @@ import pytest
 
 from nnkit.commands.train import resume, train
 from nnkit.engine.checkpoint import Checkpoint
-from nnkit.engine.listener import Silence
+from nnkit.engine.listener import Silence, Value
 from nnkit.errors import InterruptError, ResourceError, RunError
 from nnkit.runs.folder import RunFolder
 from tests.commands.experiments import write
+from tests.commands.pictures import picture_spec
 
 CHANGES: dict[str, Any] = {
     "training__epochs": 40,
@@ -61,13 +62,17 @@ def same(run: Path, whole: Path) -> bool:
     )
 
 
-EPOCHS = {"torch": 40, "native": 4000}
+EPOCHS = {"torch": 40, "native": 4000, "augmented": 40}
 """So many take a second or more, so that kills come in all moments."""
+AUGMENT = [{"type": "translate", "shift": 2}, "rotate", "flip", "brightness", "noise", "mixup", "cutmix"]
 
 
-def spec_for(tmp_path: Path, engine: str) -> Path:
-    changes = {"training__engine": engine, "training__epochs": EPOCHS[engine]}
-    return write(tmp_path, **CHANGES | changes | {"training__callbacks": CHANGES["training__callbacks"][1:]})
+def long_spec(folder: Path, kind: str, **more: Any) -> Path:
+    """Write a spec with an engine, or with augmentation."""
+    changes = CHANGES | {"training__epochs": EPOCHS[kind], "training__callbacks": CHANGES["training__callbacks"][1:]}
+    if kind == "augmented":
+        return picture_spec(folder, AUGMENT, **changes)
+    return write(folder, **changes | {"training__engine": kind} | more)
 
 
 def kill_and_resume(tmp_path: Path, spec: Path, kills: int, seed: int) -> None:
@@ -96,16 +101,16 @@ def kill_and_resume(tmp_path: Path, spec: Path, kills: int, seed: int) -> None:
         assert not list(run.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("engine", EPOCHS)
-def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path, engine: str) -> None:
-    kill_and_resume(tmp_path, spec_for(tmp_path, engine), kills=2, seed=1)
+@pytest.mark.parametrize("kind", EPOCHS)
+def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path, kind: str) -> None:
+    kill_and_resume(tmp_path, long_spec(tmp_path, kind), kills=2, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("engine", EPOCHS)
-def test_fifty_kills(tmp_path: Path, engine: str) -> None:
-    kill_and_resume(tmp_path, spec_for(tmp_path, engine), kills=50, seed=2)
+@pytest.mark.parametrize("kind", EPOCHS)
+def test_fifty_kills(tmp_path: Path, kind: str) -> None:
+    kill_and_resume(tmp_path, long_spec(tmp_path, kind), kills=50, seed=2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -189,6 +194,17 @@ def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monk
     assert same(run, train(tmp_path / "spec.yaml", out=tmp_path / "whole"))
 
 
+def test_a_checkpoint_that_names_no_value_watches_the_training_without_validation_rows(tmp_path: Path) -> None:
+    """What resolved.yaml says of it must be right for a run that goes on."""
+    callbacks = [{"type": "checkpoint", "every_seconds": 0}]
+    spec = write(tmp_path, data__split={"test": 0.25}, training__callbacks=callbacks, training__epochs=2)
+    run = train(spec, out=tmp_path / "runs")
+    manifest = RunFolder.open(run).manifest
+    RunFolder.open(run).seal(manifest, "interrupted")
+    assert resume(run) == run
+    assert (run / "checkpoints" / "best.safetensors").exists()
+
+
 def interrupted(tmp_path: Path) -> Path:
     long = CHANGES | {"training__epochs": 50_000, "training__callbacks": []}
     process, run = started(write(tmp_path, **long), tmp_path / "runs")
@@ -219,7 +235,7 @@ class Terminating(Silence):
     def __init__(self, epochs: int) -> None:
         self.left = epochs
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: Mapping[str, Value]) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGTERM)

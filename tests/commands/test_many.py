@@ -14,7 +14,7 @@ from nnkit.commands import members
 from nnkit.commands.evaluate import evaluate
 from nnkit.commands.fitting import fit
 from nnkit.commands.train import default_jobs, resume, train
-from nnkit.engine.listener import Silence
+from nnkit.engine.listener import Silence, Value
 from nnkit.errors import DivergedError, InterruptError, RunError, UsageError
 from nnkit.runs.folder import RunFolder
 from nnkit.runs.manifest import new_manifest
@@ -39,7 +39,10 @@ def test_each_seed_is_the_run_of_that_seed_alone(tmp_path: Path, way: str, split
             manifest = RunFolder.open(member).manifest
             assert (manifest.seed, manifest.seeds, manifest.status) == (seed, None, "finished")
             assert set(RunFolder.open(alone).manifest.files) - set(manifest.files) == {
-                *(f"{name}.png" for name in ("calibration", "confusion_matrix", "history", "precision_recall", "roc"))
+                *(
+                    f"{name}.png"
+                    for name in ("calibration", "confusion_matrix", "gradients", "history", "precision_recall", "roc")
+                )
             }
     assert (many / "metrics.json").read_bytes() == (one_by_one / "metrics.json").read_bytes()
     assert RunFolder.open(many).manifest.seeds == [4, 0]
@@ -141,7 +144,7 @@ class Log(Silence):
     def __init__(self) -> None:
         self.said: list[Any] = []
 
-    def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+    def epoch_ended(self, record: Mapping[str, Value]) -> None:
         self.said.append((record["phase"], record["epoch"]))
 
     def note(self, text: str) -> None:
@@ -198,7 +201,7 @@ def test_as_many_jobs_as_cores_are_enough_for(
 
 def test_a_run_resumed_with_fewer_cores_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stopping(Log):
-        def epoch_ended(self, record: Mapping[str, float | int | str | None]) -> None:
+        def epoch_ended(self, record: Mapping[str, Value]) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr("nnkit.engine.threads.threads_for", lambda work: 3)

@@ -15,13 +15,14 @@ from nnkit.runs.manifest import Status
 from tests.commands.conftest import TARGETS, Toys, make_rows, make_spec, train_spec, write_csv
 from tests.test_import_time import probe
 
+HISTORY = {"history.png", "gradients.png"}
 CURVES = {"roc.png", "precision_recall.png", "calibration.png"}
 PICTURES = {
-    "binary": {"history.png", "confusion_matrix.png", *CURVES},
-    "multiclass": {"history.png", "confusion_matrix.png", *CURVES},
-    "multilabel": {"history.png", *CURVES},
-    "regression": {"history.png", "residuals.png"},
-    "regressions": {"history.png", "residuals.png"},
+    "binary": {*HISTORY, "confusion_matrix.png", *CURVES},
+    "multiclass": {*HISTORY, "confusion_matrix.png", *CURVES},
+    "multilabel": {*HISTORY, *CURVES},
+    "regression": {*HISTORY, "residuals.png"},
+    "regressions": {*HISTORY, "residuals.png"},
 }
 
 
@@ -68,7 +69,7 @@ def test_folds_draw_no_pictures_until_they_are_asked(tmp_path: Path) -> None:
     fold = run / "folds" / "1"
     assert pictures_of(fold) == {}
     drawn = pictures_of(run)
-    assert set(drawn) == PICTURES["binary"] - {"history.png"}
+    assert set(drawn) == PICTURES["binary"] - HISTORY
     plot(run)
     assert pictures_of(run) == drawn
     assert {path.name for path in plot(fold)} == PICTURES["binary"]
@@ -86,7 +87,7 @@ def stopped(run: Path, *gone: str, status: Status = "interrupted") -> Path:
 
 def test_of_a_run_that_was_stopped_the_history_is_drawn(copied: Path) -> None:
     stopped(copied, "predictions.csv", *PICTURES["binary"])
-    assert plot(copied) == [copied / "history.png"]
+    assert plot(copied) == [copied / "history.png", copied / "gradients.png"]
 
 
 def test_a_run_with_nothing_to_draw(copied: Path) -> None:

@@ -50,3 +50,8 @@ def paths(error: SpecError) -> list[str]:
 def raw_columns(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     lines = [line.split(",") for line in path.read_text().splitlines()]
     return {name: np.array([line[index] for line in lines[1:]]) for index, name in enumerate(lines[0])}
+
+
+def idx(values: np.ndarray[Any, Any]) -> bytes:
+    """Return bytes as a file of MNIST's format."""
+    return bytes((0, 0, 8, values.ndim)) + np.array(values.shape, dtype=">u4").tobytes() + values.tobytes()

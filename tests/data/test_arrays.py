@@ -13,7 +13,7 @@ from nnkit.errors import DataError, SpecError
 
 def test_arrays_are_scaled_by_all_their_values_and_keep_their_shape(tmp_path: Path) -> None:
     path = tmp_path / "t.npz"
-    images = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
+    images = np.arange(24, dtype=np.int16).reshape(4, 2, 3)
     np.savez(path, images=images, y=np.array([0, 1, 0, 1]))
     spec = {"source": {"type": "npz", "path": str(path)}, "target": "y", "transforms": ["min_max_scale"]}
     result = prepare(Data.model_validate(spec, context={"base": Path()}), lambda count: "binary", 0)

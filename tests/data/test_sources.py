@@ -74,7 +74,7 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_npz_columns_and_arrays(tmp_path: Path) -> None:
     path = tmp_path / "t.npz"
-    images = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
+    images = np.arange(24, dtype=np.int16).reshape(4, 2, 3)
     np.savez(path, images=images, y=np.array([0, 1, 0, 1]), name=np.array(["a", "b", "c", "d"]))
     raw = read(source(type="npz", path=str(path)))
     assert raw.cells["name"] == ["a", "b", "c", "d"]
@@ -124,6 +124,7 @@ def test_npz_flags_in_arrays_are_numbers(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", seen=np.eye(2, dtype=bool), y=np.array([True, False]))
     raw = read(source(type="npz", path=str(tmp_path / "t.npz")))
     assert raw.cells["seen"].tolist() == [[1, 0], [0, 1]]
+    assert raw.cells["seen"].dtype != np.uint8
     assert raw.cells["y"] == [True, False]
 
 

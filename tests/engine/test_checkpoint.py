@@ -22,7 +22,7 @@ def saved(folder: Path, state: Any) -> Path:
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [(1, "checkpoint format 1 is an older nnkit's; start the run anew"), (3, "is newer than this nnkit's; update")],
+    [(2, "checkpoint format 2 is an older nnkit's; start the run anew"), (4, "is newer than this nnkit's; update")],
 )
 def test_other_versions_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, message: str

@@ -8,7 +8,7 @@ import torch
 
 from nnkit.engine.checkpoint import Checkpoint, Position
 from nnkit.engine.gradient import StepOptions
-from nnkit.engine.hooks import BestWeights, EarlyStopping, Hook, ReduceOnPlateau, TimeLimit, Watch
+from nnkit.engine.hooks import BestWeights, EarlyStopping, Hook, ReduceOnPlateau, TimeLimit, Watch, read
 from nnkit.engine.listener import Record
 from nnkit.engine.phase import Phase
 from nnkit.engine.state import Arrays
@@ -75,13 +75,15 @@ def test_loss_curve_is_a_plain_torch_loops(tmp_path: Path) -> None:
     toy, store = phase(3, batch_size=4), FolderStore(tmp_path)
     plain = phase(3, batch_size=4)
     net, rows = plain.network, data()
-    optimizer = torch.optim.Adam(net.parameters(), 0.05)
+    optimizer = torch.optim.Adam([parameter for _, parameter in net.named_parameters()], 0.05)
     expected = []
     for epoch in range(3):
         order = torch.from_numpy(plain._data.order(epoch))
         total = 0.0
         for part in torch.split(order, 4):
-            loss = row_loss(net(rows.at(part).floats(torch.float32)), rows.targets[part]).mean()
+            batch = rows.at(part)
+            outputs, targets, _ = batch.aligned(net(batch.floats(torch.float32)))
+            loss = row_loss(outputs, targets).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -108,7 +110,7 @@ def test_clipping_bounds_what_the_optimizer_sees() -> None:
         toy = phase(1, options=options)
         toy.network.train(False)
         toy.step(data())
-        return torch.cat([p.grad.flatten() for p in toy.network.parameters() if p.grad is not None])
+        return torch.cat([p.grad.flatten() for _, p in toy.network.named_parameters() if p.grad is not None])
 
     free = gradient(StepOptions(99))
     assert float(free.norm()) > 0.1
@@ -127,7 +129,7 @@ def test_early_stopping_goes_back_to_the_best_weights(tmp_path: Path) -> None:
 
     best = BestWeights(Watch("validation_loss", "min", 0.0), keep)
     Trainer([EarlyStopping(Watch("validation_loss", "min", 0.0), 2, True, 0), best], store).fit([toy])
-    losses = [float(record["validation_loss"] or 0) for record in store.history]
+    losses = [read(record, "validation_loss") for record in store.history]
     assert len(losses) < 50
     assert len(losses) - 1 - int(np.argmin(losses)) == 3
     assert all(np.array_equal(tensor, kept[name]) for name, tensor in toy.weights().items())

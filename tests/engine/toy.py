@@ -1,10 +1,11 @@
 """A small phase over a real network, and stores and clocks that tests can steer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nnkit.engine.batches import Batch, RowBatches
@@ -13,7 +14,7 @@ from nnkit.engine.draws import StreamDraws
 from nnkit.engine.gradient import GradientPhase, StepOptions
 from nnkit.engine.listener import Record
 from nnkit.engine.order import RowOrder
-from nnkit.engine.scoring import Scoring
+from nnkit.engine.scoring import Scoring, flat
 
 
 class Net(nn.Module):
@@ -38,12 +39,27 @@ class Net(nn.Module):
     def constrain(self) -> None:
         return None
 
+    def carried(self) -> dict[str, Tensor]:
+        return {}
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        assert not state
+
+    def clear_carried(self) -> None:
+        return None
+
 
 def data(rows: int = 23, seed: int = 0) -> Batch:
     draw = np.random.default_rng(seed)
     x = draw.normal(size=(rows, 3)).astype(np.float32)
     y = (x.sum(axis=1, keepdims=True) > 0).astype(np.float32)
     return Batch({"input": torch.from_numpy(x)}, torch.from_numpy(y))
+
+
+def truth_of(rows: Batch) -> NDArray[np.generic]:
+    _, targets, _ = rows.aligned(torch.empty(0))
+    truth: NDArray[np.generic] = targets.numpy()
+    return truth
 
 
 def row_loss(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -63,10 +79,10 @@ def phase(
     net = Net(generator)
     train, validation = data(), data(9, 1)
     scoring = Scoring(
-        score=lambda truth, outputs: {"mae": float(np.abs(truth.astype(float) - outputs).mean())},
+        score=lambda truth, outputs: {"mae": float(np.abs(flat(truth).astype(float) - outputs).mean())},
         finish=lambda outputs: outputs.double().numpy(),
-        truth=train.targets.numpy(),
-        validation_truth=validation.targets.numpy(),
+        truth=truth_of(train),
+        validation_truth=truth_of(validation),
     )
     optimizer = make_optimizer(list(net.parameters())) if make_optimizer else torch.optim.Adam(net.parameters(), 0.05)
     return GradientPhase(

@@ -1,10 +1,14 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from nnkit.layers.base import LAYERS, ShapeError
+from nnkit.shapes import Shape
+from tests.layers.oracles import close, compare, first, last
 from tests.layers.tools import build
 
 quick = settings(max_examples=25, deadline=None)
@@ -59,6 +63,78 @@ def test_layer_norm_is_torchs(rows: int, features: int, center: bool, scale: boo
         x, (features,), weights.get("gamma", torch.ones(features)), weights.get("beta"), 1e-3
     )
     torch.testing.assert_close(module(x), expected)
+
+
+@quick
+@given(
+    axes=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    groups=st.integers(1, 3),
+    of_each=st.integers(1, 3),
+    center=st.booleans(),
+    scale=st.booleans(),
+)
+def test_group_norm_is_torchs(axes: list[int], groups: int, of_each: int, center: bool, scale: bool) -> None:
+    channels = groups * of_each
+
+    def oracle(x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None) -> Tensor:
+        # gamma and beta apart, since torch's gradient fails where it has one of them
+        y = last(nn.functional.group_norm(first(x), groups, eps=1e-3))
+        return y * (1 if gamma is None else gamma) + (0 if beta is None else beta)
+
+    layer = {"type": "group_norm", "groups": groups, "center": center, "scale": scale}
+    compare(layer, (*axes, 2, channels), oracle)
+
+
+INSTANCE: dict[int, Any] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+
+
+@quick
+@given(axes=st.lists(st.integers(2, 4), min_size=1, max_size=3), channels=st.integers(1, 4), center=st.booleans())
+def test_instance_norm_is_torchs(axes: list[int], channels: int, center: bool) -> None:
+    oracle = INSTANCE[len(axes)](channels, eps=1e-3)
+
+    def computed(x: Tensor, gamma: Tensor, beta: Tensor | None = None) -> Tensor:
+        y = last(oracle(first(x))) * gamma
+        return y if beta is None else y + beta
+
+    compare({"type": "instance_norm", "center": center}, (*axes, channels), computed)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("axes", [(5,), (3, 4), (2, 3, 2)])
+def test_batch_norm_over_axes_is_torchs_with_its_gradients(axes: tuple[int, ...], training: bool) -> None:
+    mean, variance = torch.randn(3), torch.rand(3) + 0.5
+    gamma, beta = torch.randn(3), torch.randn(3)
+    weights = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}
+    module = build("batch_norm", (*axes, 3), **weights).train(training)
+    x, slope = torch.randn(4, *axes, 3), torch.randn(4, *axes, 3)
+    exact = {name: tensor.double().requires_grad_() for name, tensor in {"x": x, "gamma": gamma, "beta": beta}.items()}
+    expected = last(
+        nn.functional.batch_norm(
+            first(exact["x"]), mean.double(), variance.double(), exact["gamma"], exact["beta"], training, 0.0, 1e-3
+        )
+    )
+    seen = x.clone().requires_grad_()
+    y = module(seen)
+    assert y.is_contiguous()
+    close(y, expected)
+    (y * slope).sum().backward()
+    (expected * slope).sum().backward()  # type: ignore[no-untyped-call]
+    close(seen.grad, exact["x"].grad)
+    for name, parameter in module.named_parameters():
+        close(parameter.grad, exact[name].grad)
+
+
+@pytest.mark.parametrize(
+    ("groups", "shape", "message"),
+    [
+        (4, (3, 6), "needs groups that divide the 6 channels, found 4"),
+        (6, (6,), "group_norm of single values gives zeros; take fewer groups than 6"),
+    ],
+)
+def test_groups_that_do_not_fit_are_named(groups: int, shape: Shape, message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        LAYERS.decode({"type": "group_norm", "groups": groups}).out_shape(shape)
 
 
 @pytest.mark.parametrize("name", ["batch_norm", "layer_norm"])

@@ -58,3 +58,13 @@ def test_dropout_scales_what_it_keeps_and_input_dropout_does_not() -> None:
     y = build({"type": "input_dropout", "rate": 0.25}, (4,)).train()(ones)
     assert y.unique().tolist() == [0.0, 1.0]
     assert float(y.mean()) == pytest.approx(0.75, abs=0.02)
+
+
+@pytest.mark.parametrize("shape", [(5, 40), (3, 4, 40), (2, 3, 2, 40)])
+def test_spatial_dropout_loses_whole_channels_and_keeps_the_mean(shape: tuple[int, ...]) -> None:
+    module = build({"type": "spatial_dropout", "rate": 0.25}, shape).train()
+    y = module(torch.ones(50, *shape)).flatten(1, -2)
+    assert torch.equal(y, y[:, :1].expand_as(y)), "a channel is lost whole"
+    assert sorted(set(y.flatten().tolist())) == pytest.approx([0, 4 / 3])
+    assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.05)
+    assert torch.equal(module.eval()(torch.ones(2, *shape)), torch.ones(2, *shape))

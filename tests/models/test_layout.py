@@ -133,3 +133,26 @@ def test_more_layers_than_anybody_needs_are_refused_soon() -> None:
 
 def test_a_network_without_mistakes_has_none() -> None:
     assert plan(dense(3), dense(1)).output_shape == (1,)
+
+
+def test_a_block_puts_its_name_before_those_of_its_layers() -> None:
+    net = plan({"type": "block", "name": "low", "layers": [dense(3), dense(4)]}, dense(1))
+    assert [(row.name, row.inputs) for row in net.rows()] == [
+        ("low/dense_1", ("input",)),
+        ("low/dense_2", ("low/dense_1",)),
+        ("dense_1", ("low/dense_2",)),
+    ]
+
+
+def test_layers_of_a_first_block_say_which_of_several_inputs_they_read() -> None:
+    body = [dense(2, inputs=["input.a"]), {"name": "y", **dense(2, inputs=["input.b"])}]
+    net = plan({"type": "block", "layers": [*body, {"type": "add", "inputs": ["dense_1", "y"]}]}, a=(1,), b=(1,))
+    assert [row.inputs for row in net.rows()] == [("input.a",), ("input.b",), ("block_1/dense_1", "block_1/y")]
+    found = problems({"type": "block", "layers": [dense(2)]}, a=(1,), b=(1,))
+    assert "model.layers[0].layers[0]: the first layer must say by inputs which of several it reads" in found[0]
+
+
+def test_a_block_takes_name_and_inputs_alone() -> None:
+    assert problems({"type": "block", "layers": [dense(1)], "trainable": False}) == [
+        "model.layers[0]: a block takes name and inputs alone; set the others on the layers in it"
+    ]

@@ -115,7 +115,7 @@ def test_weights_by_hand_of_a_frozen_layer_stay() -> None:
     [
         ([(6,), (1,)], BLOCK_ROWS),
         ([(28, 28, 32), (10,)], 512),
-        ([(None, 2**14)], 1024),
+        ([(None, 2**14)], 4),
         ([(BLOCK_VALUES // 3,)], 2),
         ([(BLOCK_VALUES,)], 1),
         ([(BLOCK_VALUES, 10)], 1),

@@ -211,6 +211,6 @@ def result(phase: Phase) -> Result:
         for batch in phase.batches(epoch, 0):
             phase.step(batch)
         losses.append(phase.losses().astype(np.float64))
-        values = phase.summary(epoch)
+        values = phase.summary(epoch) | {f"norm of {name}": norm for name, norm in phase.gradient_norms().items()}
     weights = {name: array.astype(np.float64) for name, array in phase.weights().items()}
     return Result(np.concatenate(losses), values, weights)

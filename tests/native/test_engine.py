@@ -36,6 +36,12 @@ LAYERS: list[dict[str, Any]] = [
 ]
 
 
+DEEP: list[dict[str, Any]] = [
+    {"type": "repeat", "times": 500, "layers": [{"type": "dense", "units": 2}]},
+    {"type": "dense", "units": 1, "activation": "sigmoid"},
+]
+
+
 def case(optimizer: Any = "nadam", **loop: Any) -> Case:
     procedure = {"type": "supervised", "loss": "binary_cross_entropy", "optimizer": optimizer}
     return Case(LAYERS, procedure, {"epochs": 4, "batch_size": 6, **loop}, "binary", 5, 1, 40, 1, True)
@@ -138,6 +144,7 @@ def arguments(**changes: Any) -> tuple[Any, ...]:
         "rates": np.full(2, 0.1),
         "losses": np.empty(2, floats),
         "outputs": np.empty((4, 3), floats),
+        "norms": np.empty(len(net.ops)),
     }
     sizes = {"batch": 2, "part": 2}
     for key, value in changes.items():
@@ -161,6 +168,7 @@ def test_arrays_that_do_not_fit_are_refused_before_anything_is_computed() -> Non
         "rates": [np.zeros(1)],
         "losses": [np.empty(3, np.float32)],
         "outputs": [np.empty(5, np.float32)],
+        "norms": [np.empty(1)],
         "batch": [0, -2, 5],
         "part": [0, 5],
         "loss": [np.full(13, 99.0), np.full(13, np.nan), np.zeros(3)],
@@ -194,6 +202,8 @@ def test_classes_out_of_range_are_refused() -> None:
         ({"training__compile": True}, "torch", "training.compile is torch's"),
         ({"training__procedure__optimizer": "muon"}, "torch", "it has no muon"),
         ({"training__batch_size": 100_000}, "torch", "it uses all cores"),
+        ({"training__batch_size": 5_000, "model__layers": DEEP}, "native", "up to 25,050,000 it is the faster one"),
+        ({"training__batch_size": 100_000, "model__layers": DEEP}, "torch", "above 25,050,000 it uses all cores"),
         ({"training__batch_size": 100_000, "training__engine": "native"}, "native", "training.engine asks for it"),
     ],
 )

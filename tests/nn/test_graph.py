@@ -106,3 +106,19 @@ def test_arrays_of_other_names_or_shapes_are_refused() -> None:
         network.load_arrays({"a.embeddings": torch.zeros(3, 3).numpy()})
     with pytest.raises(ValueError, match=r"of other shapes: a\.embeddings, b$"):
         network.load_arrays({"b": torch.zeros(2, 3).numpy()})
+
+
+def test_what_is_trained_can_change_down_to_parts_of_a_module() -> None:
+    body = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2))
+    steps = [Step("base/net", body, (0,), trainable=False), Step("head", torch.nn.Linear(2, 1), (1,), max_norm=1.0)]
+    network = GraphNetwork(steps, ["input"])
+    network.set_trainable(["head", "base/net/1", "base/net/2"], ["base/net/1"])
+    assert [name for name, weight in network.named_parameters() if weight.requires_grad] == [
+        *("base/net.2.weight", "base/net.2.bias", "head.weight", "head.bias")
+    ]
+    assert [module.training for module in (body[0], body[1], body[2], steps[1].module)] == [False, False, True, True]
+    assert not any(module.training for module in network.eval().modules())
+    network.set_trainable(["base/net"])
+    network.train()
+    assert [step.trainable for step in network.steps] == [True, False]
+    assert [module.training for module in (*body, steps[1].module)] == [True, True, True, False]

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from benchmarks.trees import KINDS, by_height, modules, nodes_a_second, random_trees, recursive
+from nnkit.engine.batches import Batch
 from nnkit.engine.forest import forest, to_tree_batch
 
 
@@ -62,6 +63,10 @@ def test_a_tree_gives_the_same_alone_and_among_others() -> None:
     torch.testing.assert_close(alone, together, rtol=1e-12, atol=1e-12)
 
 
+def targets_of(batch: Batch) -> torch.Tensor:
+    return batch.aligned(torch.empty(0))[1]
+
+
 def test_batches_are_cut_and_put_into_order_by_trees() -> None:
     trees = random_trees(7, 5, 9)
     targets = np.arange(len(trees.left))
@@ -70,12 +75,12 @@ def test_batches_are_cut_and_put_into_order_by_trees() -> None:
     order = torch.tensor([4, 0, 6, 2, 2])
     mixed = whole.at(order)
     expected = np.concatenate([targets[trees.starts[row] : trees.starts[row + 1]] for row in order.tolist()])
-    assert mixed.targets.tolist() == expected.tolist()
+    assert targets_of(mixed).tolist() == expected.tolist()
     assert mixed.weights is not None
     assert mixed.weights.tolist() == (expected / 2).tolist()
     parts = list(mixed.split(2))
     assert [len(part) for part in parts] == [2, 2, 1]
-    assert torch.cat([part.targets for part in parts]).tolist() == expected.tolist()
+    assert torch.cat([targets_of(part) for part in parts]).tolist() == expected.tolist()
     last = parts[-1].floats(torch.float32)["input"]
     assert torch.equal(last.words, forest(trees[2:3], torch.device("cpu")).words)
 

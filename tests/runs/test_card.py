@@ -53,6 +53,12 @@ def test_a_card_of_folds_has_means_and_deviations(experiment: Experiment) -> Non
     assert "Confusion" not in card
 
 
+def test_warnings_are_sentences_of_their_own(experiment: Experiment) -> None:
+    card = model_card(manifest_of(), experiment, METRICS, warnings=["gradients vanish: try relu", "all is lost"])
+    assert "\n## Warnings\n\nGradients vanish: try relu.\n\nAll is lost.\n\n## Use\n" in card
+    assert "Warnings" not in model_card(manifest_of(), experiment, METRICS)
+
+
 def test_tables_have_as_many_cells_in_each_row(experiment: Experiment) -> None:
     card = model_card(manifest_of(), experiment, METRICS, CONFUSION)
     for block in card.split("\n\n"):

@@ -1,6 +1,6 @@
 """What every source says of itself."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar, TypeAlias
 
@@ -11,6 +11,7 @@ from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
 from nnkit.errors import DataError
 from nnkit.files import sha256_file
+from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
     from nnkit.frames.kinds import Spelling
@@ -30,6 +31,26 @@ class Source(Piece):
     def chunks(self, chunk_rows: int = CHUNK_ROWS) -> "Iterator[Raw]":
         """Yield the rows in parts of at most ``chunk_rows``, one at least; raises ``DataError``."""
         raise TypeError(f"{type(self).__name__} does not say how it reads")
+
+    def whole(self) -> "Raw":
+        """Return all rows; raises ``DataError``."""
+        from nnkit.frames.table import join
+
+        return join(self.chunks())
+
+    @property
+    def aside(self) -> Collection[str]:
+        """Columns that only say which row is which: they are no features."""
+        return ()
+
+    def fresh(self, path: Path | None, labelled: bool, shapes: Mapping[str, Shape]) -> "Source":
+        """Return the source with its options for another file, or for its own without one.
+
+        ``labelled`` says whether the target is needed, ``shapes`` what the model takes in columns of pictures.
+        """
+        if path is not None:
+            raise TypeError(f"{type(self).__name__} reads no files")
+        return self
 
     def chunks_of(
         self, file: BinaryIO, name: str, chunk_rows: int = CHUNK_ROWS, columns: list[str] | None = None
@@ -76,9 +97,18 @@ class FileSource(Source):
         with open_plain(Path(self.path)) as file:
             yield from self.chunks_of(file, self.title, chunk_rows)
 
+    def fresh(self, path: Path | None, labelled: bool, shapes: Mapping[str, Shape]) -> Source:
+        """Return the source for another file."""
+        return self if path is None else self.model_copy(update={"path": path})
+
     def hashes(self) -> dict[str, str]:
         """Return the file's hash."""
-        try:
-            return {self.title: sha256_file(Path(self.path))}
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
+        return {self.title: hash_of(Path(self.path))}
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a data file; raises ``DataError``."""
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,5 +1,6 @@
 """Numpy archives, never with pickled objects."""
 
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ DAMAGED = (
 class Npz(FileSource):
     """Reads the arrays of a numpy archive as columns, a row for each entry of their first axis.
 
-    An array with more axes is one column whose cells are arrays. Archives with pickled objects are refused.
+    An array with more axes is one column whose cells are arrays. Bytes (uint8) with two or three axes a cell are
+    pictures, height x width and height x width x channels; the former get an axis of one channel. A network sees the
+    values of pictures from 0 to 1. Archives with pickled objects are refused.
     """
 
     arrays: list[str] | None = Field(default=None, min_length=1, description="Arrays to read; default: all.")
@@ -52,6 +55,11 @@ class Npz(FileSource):
         return in_chunks(
             Raw({name: _cells(array) for name, array in arrays.items()}, list(range(1, rows + 1))), chunk_rows
         )
+
+    def whole(self) -> "Raw":
+        """Return all rows as they were loaded, without a copy."""
+        [raw] = self.chunks(sys.maxsize)
+        return raw
 
     def _load(self) -> dict[str, Any]:
         import numpy as np
@@ -81,7 +89,12 @@ class Npz(FileSource):
 
 
 def _cells(array: Any) -> Any:
-    """Return an array's rows as cells: numbers stay an array, text becomes a list, true and false in arrays 1 and 0."""
+    """Return an array's rows as cells: numbers stay an array, text becomes a list, true and false in arrays 1 and 0.
+
+    Bytes [n, height, width] become pictures of one channel.
+    """
     if array.dtype.kind == "b" and array.ndim > 1:
-        return array.astype("uint8")
+        return array.astype("float32")
+    if array.dtype == "uint8" and array.ndim == 3:
+        return array[..., None]
     return array if array.dtype.kind in "fiu" else array.tolist()

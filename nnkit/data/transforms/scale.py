@@ -19,7 +19,10 @@ class Shift(State):
 
 
 class Scaler(Transform):
-    """A transform that shifts and scales each column by what it learned; a column of arrays by all their values."""
+    """A transform that shifts and scales each column by what it learned; a column of arrays by all their values.
+
+    The values of a column of pictures are their pixels, from 0 to 1.
+    """
 
     state = Shift
     arrays_too = True
@@ -28,10 +31,11 @@ class Scaler(Transform):
         """Return shift and scale; raises ``DataError`` where the training rows have no number at all."""
         import numpy as np
 
-        if np.isnan(column.values).all():
+        values = column.numbers
+        if np.isnan(values).all():
             raise DataError(f"the column {column.source} has no number in the training rows; drop it, or impute")
         with np.errstate(over="ignore", invalid="ignore"):
-            shift, scale = self.learn(column.values)
+            shift, scale = self.learn(values)
         if not np.isfinite([shift, scale]).all():
             raise DataError(f"the column {column.source} has numbers too large to scale; clip it first, or drop it")
         return Shift(shift=shift, scale=scale)
@@ -47,7 +51,7 @@ class Scaler(Transform):
         from nnkit.frames.table import Column
 
         with np.errstate(over="ignore", invalid="ignore"):
-            return {name: Column((column.values - state.shift) / state.scale, column.source)}
+            return {name: Column((column.numbers - state.shift) / state.scale, column.source)}
 
 
 @TRANSFORMS.register("standard_scale")
@@ -136,4 +140,4 @@ class Clip(Transform):
 
         from nnkit.frames.table import Column
 
-        return {name: Column(np.clip(column.values, self.low, self.high), column.source)}
+        return {name: Column(np.clip(column.numbers, self.low, self.high), column.source)}

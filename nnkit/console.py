@@ -1,0 +1,84 @@
+"""What is printed: data on stdout, talk on stderr, either of which may be closed. No other file prints."""
+
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nnkit.errors import explained
+
+if TYPE_CHECKING:
+    from nnkit.engine.listener import Listener
+    from nnkit.tables import Table
+
+
+def print_text(text: str) -> None:
+    """Print text to stdout."""
+    if sys.stdout is not None:
+        sys.stdout.write(text)
+
+
+def print_json(value: object) -> None:
+    """Print a value of plain parts as JSON to stdout."""
+    import json
+
+    print_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def print_tables(found: "Sequence[Table]") -> None:
+    """Print tables to stdout: drawn on a terminal, plainly aligned in a pipe."""
+    from nnkit import tables
+
+    if sys.stdout is not None and sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        print_text("".join(tables.drawn(table, width) for table in found))
+    else:
+        print_text("\n".join(map(tables.plain, found)))
+
+
+def say(text: str) -> None:
+    """Write to people, on stderr, and never to the program that reads stdout."""
+    if sys.stderr is not None and text:
+        sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stderr.flush()
+
+
+def new_listener(quiet: bool, verbose: bool) -> "Listener | None":
+    """Return what tells people how a training goes on: a bar on a terminal, else lines; nothing where ``quiet``."""
+    if quiet:
+        return None
+    from nnkit import progress
+
+    if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from rich.console import Console
+
+        return progress.Bar(Console(stderr=True), verbose)
+    return progress.Lines(say, verbose)
+
+
+def flushed() -> int:
+    """Write out what is left for stdout, so that a failure to do so is seen; a closed pipe is none."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python flushes again when it ends, which must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0 if error.errno == errno.EPIPE else report_error(error)
+    return 0
+
+
+def report_error(error: BaseException) -> int:
+    """Say what went wrong and return the exit code."""
+    if os.environ.get("NNKIT_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        say("".join(traceback.format_exception(error)))
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        error.show()  # A usage error of typer, whose class has moved from release to release.
+        return int(error.exit_code)
+    code, message = explained(error)
+    say(message)
+    return code

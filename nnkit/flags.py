@@ -1,0 +1,39 @@
+"""Options that several commands have, and the choices of some."""
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="NNKIT_QUIET", help="Say nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", envvar="NNKIT_VERBOSE", help="Say a line for every epoch.")]
+Seed = Annotated[int | None, typer.Option(envvar="NNKIT_SEED", min=0, help="Override the seed of the spec.")]
+Device = Annotated[
+    str | None, typer.Option(envvar="NNKIT_DEVICE", metavar="auto|cpu|cuda|mps", help="Override where tensors live.")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a value of the spec: training.epochs=3, model.layers[0].units=8. May be given many times.",
+    ),
+]
+
+
+class OutputFormat(Enum):
+    """Formats of predictions."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+    trees = "trees"
+
+
+class DrawingFormat(Enum):
+    """Formats of a graph's drawing."""
+
+    svg = "svg"
+    png = "png"
+    mermaid = "mermaid"
+    dot = "dot"
