@@ -332,7 +332,7 @@ class Supervised(Procedure):
         def score(truth: "Truth", outputs: "NDArray[np.float64]") -> dict[str, float]:
             return compute_all(metrics, flat(truth), outputs, pipeline.task)
 
-        chosen = score if pipeline.tree_input is None else tree_score(metrics, pipeline.task)
+        chosen = score if train.trees is None else tree_score(metrics, pipeline.task)
         return Scoring(
             score=chosen if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),

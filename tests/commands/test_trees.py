@@ -129,13 +129,13 @@ def test_the_vocabulary_is_that_of_the_training_trees(tmp_path: Path) -> None:
         "\n".join(["(1 (2 once) (1 (2 twice) (2 twice)))"] * 1 + ["(3 (2 a) (1 b))"] * 9 + ["(3 (2 x) (1 b))"] * 10)
     )
     known = json.loads((train(path, out=tmp_path / "runs") / "pipeline.json").read_text())
-    assert known["transforms"][0]["states"]["tree"]["words"] == ["a", "b", "twice"]
+    assert known["transforms"][0]["states"]["tree"]["tokens"] == ["a", "b", "twice"]
     assert known["target"]["classes"] == ["1", "2", "3"]
 
 
 def test_weights_have_the_layout_that_is_documented(trained: Trained) -> None:
     arrays, _ = read_tensors(trained.run / "weights.safetensors")
-    words = len(RunFolder.open(trained.run).pipeline().to_json()["transforms"][0]["states"]["tree"]["words"]) + 1
+    words = len(RunFolder.open(trained.run).pipeline().to_json()["transforms"][0]["states"]["tree"]["tokens"]) + 1
     assert {name: array.shape for name, array in arrays.items()} == {
         "words.embeddings": (words, 6),
         "compose.kernel": (12, 6),
@@ -287,6 +287,11 @@ def test_what_is_for_trees_alone_is_told_of_tables(tmp_path: Path, capsys: pytes
     assert "training.metrics[0]: node_accuracy is for trees" in message
     message = failing(["check", path, "--set", "model={type: rntn}"], 3, capsys)
     assert "model.type: rntn takes trees as its only input" in message
+
+
+def test_trees_are_not_traced(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["trace", str(trained.run)]) == 2
+    assert f"{trained.run}: trees cannot be traced; nnkit predict --format trees tells" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("composition", ["tensor", "matrix", "tree_lstm"])

@@ -5,34 +5,25 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from nnkit.data.transforms.base import TRANSFORMS, Notes, State, Transform
+from nnkit.data.transforms.tokens import LONGEST, MAX_TOKENS, Vocabulary
 from nnkit.errors import DataError, Path, Problem, SpecError
 
 if TYPE_CHECKING:
     from nnkit.frames.table import Column, Frame
 
-MAX_WORDS = 10_000_000
-
-
-class Known(State):
-    """The words of the training rows, in the order of their numbers, which begin at 1."""
-
-    words: list[str] = Field(max_length=MAX_WORDS)
-
 
 @TRANSFORMS.register("vocabulary")
-class Vocabulary(Transform):
+class TreeVocabulary(Transform):
     """Numbers the words of trees; 0 stands for every word that it does not know.
 
     What is rare in the training rows is unknown there too, so that a model learns what to make of unknown words.
     """
 
-    state = Known
+    state = Vocabulary
 
     columns: list[str] | None = Field(default=None, min_length=1, description="Columns of trees; default: all.")
     min_count: int = Field(default=2, gt=0, description="How often the training rows must have a word.")
-    max_words: int | None = Field(
-        default=None, gt=0, le=MAX_WORDS, description="Of more words the most frequent ones; null: no limit."
-    )
+    max_words: int = Field(default=MAX_TOKENS, gt=0, le=MAX_TOKENS, description="Of more words the most frequent ones.")
     lowercase: bool = Field(default=False, description="Whether Film and film are one word.")
 
     def chosen(self, frame: "Frame", path: Path) -> list[str]:
@@ -49,19 +40,19 @@ class Vocabulary(Transform):
         from nnkit.frames.trees import counts
 
         found = counts(column.values, self.spelling)
-        words = [word for word, count in found.items() if count >= self.min_count]
+        words = [word for word, count in found.items() if count >= self.min_count and len(word) <= LONGEST]
         if not words:
             raise DataError(
                 f"no word of {column.source} comes {self.min_count} times in the training rows; set min_count: 1"
             )
-        return Known(words=sorted(words, key=lambda word: (-found[word], word))[: self.max_words])
+        return Vocabulary(tokens=sorted(words, key=lambda word: (-found[word], word))[: self.max_words])
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
         """Return the trees with numbers for their words; leaves whose word is unknown are counted."""
         from nnkit.frames.table import Column
         from nnkit.frames.trees import coded
 
-        return {name: Column(coded(column.values, state.words, self.spelling), column.source)}
+        return {name: Column(coded(column.values, state.tokens, self.spelling), column.source)}
 
     def spelling(self, word: str) -> str:
         """Return how a word is looked up."""
