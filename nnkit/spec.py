@@ -195,7 +195,7 @@ def _prepare_once(*arguments: object) -> Iterator[Prepared]:
 
 def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Plan:
     with found.collecting():
-        plan = experiment.model.plan(prepared.pipeline.input_shapes, prepared.pipeline.vocabularies)
+        plan = experiment.model.plan_for(prepared.pipeline)
         training = experiment.training
         problems = training.procedure.problems(plan, prepared.pipeline, training)
         found.add(problems or _engine_problems(experiment, plan))

@@ -43,10 +43,11 @@ PUBLIC = {
         "data.split.test.images": "fashion_mnist/t2k-images-idx3-ubyte.gz",
         "data.split.test.labels": "fashion_mnist/t2k-labels-idx1-ubyte.gz",
     },
+    "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
-SMALL = {"mnist_cnn": ["data.split.train=500"], "fashion_cnn": ["data.split.train=500"]}
+SMALL = {name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees")}
 """What makes the training of an experiment short enough for a test."""
 
 UPPER = {"transfer_digits": "transfer_digits_base"}

@@ -53,6 +53,8 @@ def trace(
     Raises ``SpecError``, ``DataError``, ``RunError``, and ``UsageError`` for a row or a node that is not there.
     """
     subject = _of_run(path) if is_run(path) else _of_spec(path, overrides)
+    if subject.pipeline.tree_input is not None:
+        raise UsageError(f"{path}: trees cannot be traced; nnkit predict --format trees tells what every node gives")
     chosen = choose_row(
         subject.pipeline, data, row, by_hand, subject.needs_target(of), subject.first if data is None else 0
     )

@@ -75,6 +75,11 @@ class Batch:
         weights = None if self.weights is None else self.weights[index]
         return Batch(inputs, _kept(_at(self.targets, index)), weights, self.device)
 
+    @property
+    def apart(self) -> int:
+        """How far apart the random numbers of two rows begin."""
+        return 1
+
     def floats(self, dtype: torch.dtype) -> dict[str, Tensor | Padded]:
         """Return the inputs as a network takes them: on its device, pixels as numbers from 0 to 1."""
         return {name: floats(values, self.device, dtype) for name, values in self.inputs.items()}

@@ -104,8 +104,8 @@ class GraphNetwork(nn.Module):
 
     def _computed(self, inputs: list[Tensor | Padded]) -> Tensor:
         """Compute the steps one by one, each value forgotten after its last use, and lengths beside the values."""
-        values: list[Any] = [x if isinstance(x, Tensor) else x.values for x in inputs]
-        lengths = [None if isinstance(x, Tensor) else x.lengths for x in inputs]
+        values: list[Any] = [x.values if isinstance(x, Padded) else x for x in inputs]
+        lengths = [x.lengths if isinstance(x, Padded) else None for x in inputs]
         for step, (module, reads, done) in zip(self.steps, self._program, strict=True):
             known = [lengths[index] for index in reads]
             values.append(_applied(module, [values[index] for index in reads], known))

@@ -10,7 +10,7 @@ from nnkit.commands.train import train
 from nnkit.engine import batches
 from nnkit.engine.order import RowOrder
 from tests.commands.experiments import write
-from tests.commands.test_interrupt import kill_and_resume
+from tests.commands.test_interrupt import kill_and_resume, long_spec
 
 
 def layers(stateful: bool) -> list[dict[str, Any]]:
@@ -40,4 +40,4 @@ def test_rows_come_in_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s
 
 
 def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, "torch", kills=2, seed=3, model__layers=layers(stateful=True))
+    kill_and_resume(tmp_path, long_spec(tmp_path, "torch", model__layers=layers(stateful=True)), kills=2, seed=3)
