@@ -93,7 +93,9 @@ def _use(experiment: Experiment, manifest: Manifest) -> list[str]:
         return [f"Each of `{members[0]}` to `{members[-1]}` is a run with a model of its own."]
     source = experiment.data.source
     what, name = "a CSV or JSON Lines file of new rows", "rows.csv"
-    if source.own_format:
+    if source.type_name in ("idx", "images"):
+        what, name = "a folder of pictures or a picture file", "pictures"
+    elif source.own_format:
         what, name = f"a file of new rows, written as the source `{source.type_name}` reads them", "rows.txt"
     return [
         f"From this folder alone, with {what}, or `-` for what comes through a pipe:",
