@@ -124,7 +124,7 @@ def _open_run(node: Node, layer: Pretrained, path: Path, found: _Found) -> None:
     used = [inputs[name] for name in inputs if name in data_names(base)]
     shapes = {name: pipeline.input_shapes[name] for name in used}
     name = str(node.name)
-    found.weights |= {f"{name}/{key}": arrays[key] for key in lay_out(base, shapes).weights()}
+    found.weights |= {f"{name}/{key}": arrays[key] for key in lay_out(base, shapes, pipeline.vocabularies).weights()}
     found.inherited = pipeline.only(used)
     found.origin[name] = f"the layers of {layer.run} up to {layer.until or below_last(experiment.model.layers)}"
     block = Block(layers=[taken_over(each, node.trainable) for each in base])

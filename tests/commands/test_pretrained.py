@@ -284,3 +284,32 @@ def test_the_path_is_relative_to_the_spec_and_with_set_to_the_current_folder(
     shutil.move(tmp_path / "specs" / "old", tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
     assert check(path, overrides=["model.layers[0].run=moved"]).layers[0].name == "base/dense_1"
+
+
+def test_embeddings_keep_the_vocabulary_of_the_run(tmp_path: Path) -> None:
+    words = ["good film", "bad film", "a good one", "bad", "so good", "very bad indeed"]
+    lines = [f"{text},{int('good' in text)},{len(text)}" for text in words * 4]
+    (tmp_path / "t.csv").write_text("\n".join(["text,y,size", *lines]) + "\n")
+    data = {"source": {"type": "csv", "path": "t.csv"}, "split": {"test": 0.25}}
+    layers = [{"type": "embedding", "output_dim": 4}, "sequence_pool", {"type": "dense", "units": 1}]
+    training: dict[str, Any] = {"procedure": {"type": "supervised", "loss": "mean_squared_error"}, "epochs": 2}
+    old = {
+        "name": "old",
+        "data": {**data, "target": "y", "drop": ["size"], "transforms": [{"type": "words", "columns": ["text"]}]},
+        "model": {"type": "network", "layers": layers},
+        "training": training,
+    }
+    (tmp_path / "old.yaml").write_text(dump_yaml(old))
+    run = train(tmp_path / "old.yaml", out=tmp_path / "runs")
+    pretrained = {"type": "pretrained", "run": str(run), "until": "sequence_pool_1", "name": "base"}
+    new = {
+        **old,
+        "name": "new",
+        "data": {**data, "target": "size", "drop": ["y"]},
+        "model": {"type": "network", "layers": [pretrained, {"type": "dense", "units": 1}]},
+    }
+    (tmp_path / "new.yaml").write_text(dump_yaml(new))
+    other = train(tmp_path / "new.yaml", out=tmp_path / "runs")
+    before, after = weights(run)["embedding_1.embeddings"], weights(other)["base/embedding_1.embeddings"]
+    assert before.tobytes() == after.tobytes()
+    assert len(before) == len({word for text in words for word in text.split()}) + 1
