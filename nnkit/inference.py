@@ -7,6 +7,7 @@ from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
+from nnkit.procedures.language import window
 from nnkit.runs.folder import RunFolder
 from nnkit.spec import Experiment
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.data.dataset import Dataset
+    from nnkit.engine.reading import Reader
     from nnkit.engine.scoring import Finish
     from nnkit.nn.sequence import Padded
 
@@ -28,7 +30,7 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     try:
         plan = experiment.model.plan(pipeline.input_shapes, pipeline.vocabularies)
         problems = procedure.problems(plan, pipeline, experiment.training)
-        if procedure.task(len(pipeline.targets)) != pipeline.task:
+        if procedure.task(len(pipeline.targets)) != ("multiclass" if pipeline.task == "next" else pipeline.task):
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
         if problems:
             raise SpecError(problems)
@@ -62,7 +64,9 @@ class Predictor:
         finish = procedure.finish(plan, self.pipeline.task)
         self._double = experiment.training.precision == "float64"
         self._network: NativeForward | TorchForward
-        if stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
+        if self.pipeline.task == "next":
+            self._network = TextForward(trained, weights, device or "auto", run.manifest.threads, self._double)
+        elif stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
             self._network = NativeForward(trained, weights, finish)
         else:
             self._network = TorchForward(trained, weights, finish, device or "auto", run.manifest.threads, self._double)
@@ -80,6 +84,11 @@ class Predictor:
             with np.errstate(over="ignore"):
                 restored = restored.astype(np.float32).astype(np.float64)
         return restored
+
+    def reader(self) -> "Reader":
+        """Return what reads a text token by token, for a run whose task is ``next``."""
+        assert isinstance(self._network, TextForward)  # noqa: S101 - the caller looked at the task
+        return self._network.reader(len(self.pipeline.classes), window(self.pipeline))
 
 
 class NativeForward:
@@ -157,3 +166,26 @@ class TorchForward:
         block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
         block[before : before + len(rows)] = given
         return as_floats(block, self._device, self._dtype)
+
+
+class TextForward(TorchForward):
+    """A language model, which is asked at every step of a text what comes next."""
+
+    def __init__(
+        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", device: str, threads: int, double: bool
+    ) -> None:
+        super().__init__(plan, weights, lambda outputs: outputs, device, threads, double)
+        self._carries = plan.stateful is not None
+
+    def outputs(self, rows: "Dataset", start: int) -> "Floats":
+        """Return what the network says of each step of a text, whose windows are the ``rows``."""
+        from nnkit.engine.reading import INPUT, foretold
+
+        text, targets = rows.inputs[INPUT], rows.targets
+        return foretold(self._network, text, targets, self._block, self._carries, self._device, self._dtype)
+
+    def reader(self, tokens: int, window: int) -> "Reader":
+        """Return what reads a text token by token."""
+        from nnkit.engine.reading import Reader
+
+        return Reader(self._network, tokens, window, self._device, self._dtype)

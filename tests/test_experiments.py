@@ -19,7 +19,7 @@ ALWAYS = {
     *("spec.yaml", "resolved.yaml", "manifest.json", "pipeline.json", "weights.safetensors", "history.jsonl"),
     *("metrics.json", "history.png", "gradients.png", "predictions.csv", "checkpoints", "README.md"),
 }
-NO_CONFUSION = {"multi_label", "diabetes_regression"}
+NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"}
 BY_HAND = {
     "forward_two_layers": [364],
     "forward_relu": [-3],
@@ -43,10 +43,15 @@ PUBLIC = {
         "data.split.test.images": "fashion_mnist/t2k-images-idx3-ubyte.gz",
         "data.split.test.labels": "fashion_mnist/t2k-labels-idx1-ubyte.gz",
     },
+    "shakespeare_lstm": {"data.source.path": "tinyshakespeare/input.txt"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
-SMALL = {"mnist_cnn": ["data.split.train=500"], "fashion_cnn": ["data.split.train=500"]}
+SMALL = {
+    "mnist_cnn": ["data.split.train=500"],
+    "fashion_cnn": ["data.split.train=500"],
+    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"],
+}
 """What makes the training of an experiment short enough for a test."""
 
 UPPER = {"transfer_digits": "transfer_digits_base"}

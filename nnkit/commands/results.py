@@ -1,6 +1,7 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nnkit.commands.plot import history_pictures, prediction_pictures, write_pictures
 from nnkit.data.pipeline import Pipeline
@@ -15,6 +16,9 @@ from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, PREDICTIONS, Ru
 from nnkit.runs.folds import combine_folds, combine_seeds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
+
+if TYPE_CHECKING:
+    from nnkit.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,21 @@ def outcome(run: RunFolder, ready: Ready) -> Outcome:
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     return Outcome(
         {
-            name: Predictions(rows.rows, rows.truth, predictor.outputs(rows), rows.weights)
+            name: predictions_of(predictor, rows)
             for name, rows in splits.items()
             if rows is not None and rows.truth is not None and len(rows)
         }
     )
+
+
+def predictions_of(predictor: Predictor, rows: "Dataset") -> Predictions:
+    """Return what a model says of rows whose truth is known; of a text there is a row for each step."""
+    import numpy as np
+
+    outputs = predictor.outputs(rows)
+    if predictor.pipeline.task != "next":
+        return Predictions(rows.rows, rows.truth, outputs, rows.weights)
+    return Predictions(np.arange(len(outputs)), rows.truth.flat(), outputs)
 
 
 def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool = True) -> None:

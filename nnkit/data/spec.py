@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from nnkit.config.piece import Options
 from nnkit.data.augmentations import AugmentationChoice
 from nnkit.data.sources import SourceChoice
+from nnkit.data.sources.text import TextFile
 from nnkit.data.split import Split
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import OnUnseen
@@ -19,6 +20,9 @@ def _as_label(value: object) -> object:
     return as_text(value) or value
 
 
+NEXT = "next"
+"""The target of a language model: at each step the token after it."""
+
 Label: TypeAlias = Annotated[
     str,
     BeforeValidator(_as_label),
@@ -30,7 +34,9 @@ class Data(Options):
     """What the model learns from."""
 
     source: SourceChoice = Field(description="Where rows come from.")
-    target: str | Annotated[list[str], Field(min_length=1)] = Field(description="The column to predict, or several.")
+    target: str | Annotated[list[str], Field(min_length=1)] = Field(
+        description="The column to predict, or several; `next` with the source `text`: the next token."
+    )
     positive: Label | None = Field(
         default=None, description="Of two classes, the one that counts as positive; default: the second in order."
     )
@@ -75,6 +81,11 @@ class Data(Options):
             if both:
                 raise ValueError(f"{both[0]} is named by target and by {option}; take it out of one")
         return self
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the data is one text, of which the next token is learned."""
+        return isinstance(self.source, TextFile)
 
     @property
     def targets(self) -> list[str]:

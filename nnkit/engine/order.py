@@ -25,7 +25,7 @@ class RowOrder:
 
     ``chances`` [rows] draws rows with replacement in proportion to it instead of taking each row once. With
     ``lengths`` [rows] rows of about one length come together: the shuffled rows are sorted by it in stretches of
-    ``BUCKET`` batches of ``batch`` rows, whose batches are then shuffled.
+    ``BUCKET`` batches of ``batch`` rows, whose batches are then shuffled. ``fixed`` takes them as they stand.
     """
 
     rows: int
@@ -34,9 +34,12 @@ class RowOrder:
     chances: NDArray[np.float64] | None = None
     lengths: NDArray[np.int64] | None = None
     batch: int = 1
+    fixed: bool = False
 
     def of(self, epoch: int) -> NDArray[np.int64]:
         """Return the row numbers of the 0-based ``epoch`` in the order in which training takes them."""
+        if self.fixed:
+            return np.arange(self.rows)
         order = self._drawn(epoch)
         return order if self.lengths is None else self._bucketed(order, self.lengths, epoch)
 

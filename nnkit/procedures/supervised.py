@@ -1,6 +1,7 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from nnkit.metrics import compute_all
 from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
+from nnkit.procedures import language
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
 from nnkit.shapes import Shape, show
 from nnkit.tasks import Task
@@ -82,6 +84,8 @@ class Supervised(Procedure):
             _frozen_problem(plan),
             _stateful_problem(plan, loop),
         ]
+        if language.is_language(pipeline):
+            found += [] if any(found) else language.problems(plan, pipeline, loop)
         metrics = [
             Problem(
                 ("training", "metrics", index),
@@ -154,6 +158,9 @@ class Supervised(Procedure):
         """Return what applies the absorbed activation and gives float64 arrays."""
         head = plan.head if self._fuses(plan) else None
 
+        if task == "next":
+            return to_float64
+
         def finished(outputs: "Any") -> "NDArray[np.float64]":
             activated = outputs if head is None else apply(head, outputs)
             values = to_float64(self.loss.probabilities(activated))
@@ -180,6 +187,9 @@ class Supervised(Procedure):
         from nnkit.engine.gradient import GradientPhase
         from nnkit.engine.tuning import compiled
 
+        options, carries = step_options(work), language.carries(work)
+        if carries:
+            work, options = language.in_streams(work, options)
         network, validation = cast("GraphNetwork", work.network), work.prepared.validation
         epochs = work.loop.epochs if epochs is None else epochs
         draws = draws_on(torch.device(work.device), work.seed, name)
@@ -194,16 +204,17 @@ class Supervised(Procedure):
             data=RowBatches(
                 self._to_batch(work.prepared.train, work),
                 size,
-                self._order(work.prepared.train, work.loop, work.seed, name),
+                self._order(work.prepared.train, work.loop, work.seed, name, carries),
             ),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
-            options=step_options(work),
+            options=options,
             draws=draws,
             lr_factor=self._lr_factor(epochs),
             lr_per_step=self._lr_per_step,
             forward=compiled(network) if work.loop.compile else None,
             augment=augmenter(work.prepared.augment, work.plan.inputs),
+            reading=network.stepping if carries else nullcontext,
         )
 
     def _native_phase(self, work: Work) -> "Phase":
@@ -257,7 +268,7 @@ class Supervised(Procedure):
         """Return the order of the training rows in each epoch of the first phase."""
         return self._order(train, loop, seed, PHASE)
 
-    def _order(self, train: "Dataset", loop: Loop, seed: int, phase: str) -> "RowOrder":
+    def _order(self, train: "Dataset", loop: Loop, seed: int, phase: str, fixed: bool = False) -> "RowOrder":
         from nnkit.engine.order import RowOrder
         from nnkit.engine.ragged import Ragged
 
@@ -266,7 +277,7 @@ class Supervised(Procedure):
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
         lengths = next((rows.lengths for rows in train.inputs.values() if isinstance(rows, Ragged)), None)
-        return RowOrder(len(train), seed, phase, chances, lengths, loop.batch_size * loop.accumulate)
+        return RowOrder(len(train), seed, phase, chances, lengths, loop.batch_size * loop.accumulate, fixed)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
@@ -316,6 +327,7 @@ class Supervised(Procedure):
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
             truth=work.prepared.train.truth,
             validation_truth=validation.truth if validation else None,
+            keep=language.keep(pipeline),
         )
 
 
@@ -345,6 +357,9 @@ def expected_output(pipeline: Pipeline) -> tuple[Shape, str]:
         return (1,), f"two classes ({' and '.join(pipeline.classes)})"
     if pipeline.task == "multiclass":
         return (len(pipeline.classes),), f"{len(pipeline.classes)} classes"
+    if pipeline.task == "next":
+        count = len(pipeline.classes)
+        return (None, count), f"{count} tokens, the unknown one among them, at each step"
     targets = len(pipeline.targets)
     return (targets,), f"{targets} target{'s' if targets > 1 else ''} ({', '.join(pipeline.targets)})"
 

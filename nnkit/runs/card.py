@@ -28,7 +28,7 @@ def model_card(
         if confusion
         else [],
         ["## Warnings", *(f"{text[0].upper()}{text[1:]}." for text in warnings)] if warnings else [],
-        ["## Use", *_use(manifest)],
+        ["## Use", *_use(manifest, experiment.data.is_text)],
         ["## Data", _data(experiment, manifest)],
         ["## How it was made", _made(manifest)],
     ]
@@ -37,8 +37,9 @@ def model_card(
 
 def _what(experiment: Experiment) -> str:
     training, targets = experiment.training, ", ".join(f"`{name}`" for name in experiment.data.targets)
+    does = "goes on with a text token by token" if experiment.data.is_text else f"predicts {targets}"
     return (
-        f"A `{experiment.model.type_name}` model that predicts {targets}, trained by "
+        f"A `{experiment.model.type_name}` model that {does}, trained by "
         f"`{training.procedure.type_name}` for up to {training.epochs} epochs with batches of {training.batch_size} "
         "rows. "
         "`spec.yaml` is the experiment as it was written, `resolved.yaml` with every default."
@@ -88,14 +89,23 @@ def _confusion(text: str) -> str:
     return _table(head, rows)
 
 
-def _use(manifest: Manifest) -> list[str]:
+def _use(manifest: Manifest, is_text: bool) -> list[str]:
     if members := manifest.members:
         return [f"Each of `{members[0]}` to `{members[-1]}` is a run with a model of its own."]
     return [
-        "From this folder alone, with a CSV or JSON Lines file of new rows, or `-` for what comes through a pipe:",
-        "```sh\nnnkit predict . rows.csv\nnnkit evaluate . rows.csv\n```",
+        *(READ_ON if is_text else ROWS),
         "Everything here is text, pictures or plain numbers (`weights.safetensors`): opening it runs no code.",
     ]
+
+
+ROWS = (
+    "From this folder alone, with a CSV or JSON Lines file of new rows, or `-` for what comes through a pipe:",
+    "```sh\nnnkit predict . rows.csv\nnnkit evaluate . rows.csv\n```",
+)
+READ_ON = (
+    "From this folder alone, with the beginning of a text, or a file of other text in UTF-8:",
+    "```sh\nnnkit generate . --prompt TEXT -n 500 --temperature 0.8\nnnkit evaluate . text.txt\n```",
+)
 
 
 def _data(experiment: Experiment, manifest: Manifest) -> str:
