@@ -39,7 +39,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model__layers=[
             EMBEDDING,
             {"type": "transformer_encoder", "num_heads": 2, "units": 8, "causal": True},
-            {"type": "dense", "units": 6, "activation": "softmax"},
+            {"type": "dense", "units": "vocabulary", "activation": "softmax"},
         ],
         training__metrics=[],
     )
@@ -227,7 +227,7 @@ def checked(folder: Path, capsys: pytest.CaptureFixture[str], code: int, **chang
     return said if code else out
 
 
-LAST = {"type": "dense", "units": 24, "activation": "softmax"}
+LAST = {"type": "dense", "units": "vocabulary", "activation": "softmax"}
 LSTM = {"type": "lstm", "units": 4, "return_sequences": True}
 
 
@@ -241,7 +241,7 @@ def test_check_says_what_a_language_model_comes_to(tmp_path: Path, capsys: pytes
     ("changes", "words"),
     [
         (
-            {"model__layers": [EMBEDDING, LSTM, {**LAST, "units": 17}]},
+            {"model__layers": [EMBEDDING, LSTM, {**LAST, "units": 23}]},
             "needs ? x 24 for 24 tokens, the unknown one among them, at each step",
         ),
         (
@@ -259,7 +259,7 @@ def test_check_says_what_a_language_model_comes_to(tmp_path: Path, capsys: pytes
         (
             {
                 "data__transforms": [{"type": "words", "columns": ["text"]}],
-                "model__layers": [EMBEDDING, LSTM, {**LAST, "units": 10}],
+                "model__layers": [EMBEDDING, LSTM, LAST],
             },
             "training.metrics[2]: bits_per_character is for characters; these tokens are words",
         ),

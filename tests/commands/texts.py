@@ -36,7 +36,7 @@ def text_spec(folder: Path, text: str | None = None, **changes: Any) -> Path:
                 {"type": "embedding", "output_dim": 8},
                 {"type": "lstm", "units": 12, "return_sequences": True, "stateful": True, "dropout": 0.1},
                 {"type": "dropout", "rate": 0.1},
-                {"type": "dense", "units": len(set(source.read_text(encoding="utf-8"))) + 1, "activation": "softmax"},
+                {"type": "dense", "units": "vocabulary", "activation": "softmax"},
             ],
         },
         "training": {
