@@ -85,7 +85,7 @@ def _known(pipeline: Pipeline, text: str, note: Callable[[str], None]) -> "NDArr
     if not len(tokens):
         raise UsageError(f"--prompt {text!r}: has no {kind}; give some to go on with, or leave --prompt out")
     unknown = Counter(token for token, number in zip(tokens, numbers.tolist(), strict=True) if number == 0)
-    learned = pipeline.tokenizer.learns_unknown
+    learned = pipeline.tokenizer.learns_unknown(pipeline.vocabulary)
     if not learned:
         numbers = numbers[numbers != 0]
     if not numbers.any():

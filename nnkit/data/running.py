@@ -50,7 +50,7 @@ class TextPreparation:
         )
         made = {name: windowed(self._numbers(part, state), self._source.length) for name, part in self._parts.items()}
         pipeline = Pipeline(known)
-        notes = [self._told(state), *self._strange(made)]
+        notes = [self._told(state), *self._strange(made, state)]
         return Prepared(made["train"], made.get("validation"), made.get("test"), pipeline, self._hashes, notes=notes)
 
     def folds(self, seed: int) -> Iterator[Prepared]:
@@ -90,11 +90,16 @@ class TextPreparation:
         title, kind = self._source.title, self._tokenizer.type_name
         return f"{title}: {kind}: {parts}; the vocabulary has {len(state.tokens):,}"
 
-    def _strange(self, made: dict[str, Dataset]) -> list[str]:
+    def _strange(self, made: dict[str, Dataset], state: Vocabulary) -> list[str]:
         """Say how many tokens of each part are not in the vocabulary."""
         counts = {name: int((rows.inputs["input"].flat() == 0).sum()) for name, rows in made.items()}
+        way_out = (
+            ""
+            if self._tokenizer.learns_unknown(state)
+            else ", which training never meets; by max_size or min_count it would"
+        )
         return [
-            f"{name}: {count:,} {self._tokenizer.type_name} are not in the vocabulary and stand as unknown"
+            f"{name}: {count:,} {self._tokenizer.type_name} are not in the vocabulary and stand as unknown{way_out}"
             for name, count in counts.items()
             if count
         ]

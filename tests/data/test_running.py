@@ -60,7 +60,10 @@ def test_the_vocabulary_is_that_of_the_part_that_trains(tmp_path: Path) -> None:
     assert set(result.pipeline.vocabulary.tokens) == {"a", "b"}
     assert result.test is not None
     assert result.test.inputs["input"].flat().tolist() == [0, 0, 1]
-    assert any("test: 2 characters are not in the vocabulary" in note for note in result.notes)
+    told = "test: 2 characters are not in the vocabulary and stand as unknown"
+    assert result.notes[1] == f"{told}, which training never meets; by max_size or min_count it would"
+    fewer = {**CHARACTERS, "min_count": 2}
+    assert told in prepared(tmp_path / "t.txt", split={"test": 0.1}, transforms=[fewer]).notes
 
 
 def test_other_parts_may_be_other_files(tmp_path: Path) -> None:

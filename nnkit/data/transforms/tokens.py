@@ -75,10 +75,9 @@ class Tokenizer(Transform):
             raise DataError(f"the column {name} has {len(tokens)} tokens, at most {MAX_TOKENS}; set max_size")
         return Vocabulary(tokens=tokens)
 
-    @property
-    def learns_unknown(self) -> bool:
-        """Whether training rows have tokens that are not in the vocabulary, so that a model learns what 0 means."""
-        return self.max_size is not None or self.min_count > 1
+    def learns_unknown(self, state: Vocabulary) -> bool:
+        """Tell whether training rows may have tokens outside of the vocabulary, so that a model learns what 0 is."""
+        return self.min_count > 1 or len(state.tokens) == self.max_size
 
     def joined(self, before: str, token: str) -> str:
         """Return a token as it is written behind a text, with the blank between them where there is one."""
