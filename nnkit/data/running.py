@@ -54,8 +54,8 @@ class TextPreparation:
         return Prepared(made["train"], made.get("validation"), made.get("test"), pipeline, self._hashes, notes=notes)
 
     def folds(self, seed: int) -> Iterator[Prepared]:
-        """Refuse: a text has no folds, and the spec is checked for it."""
-        yield self.once(seed)
+        """Return what ``once`` does: a spec that asks for folds of a text has been refused by now."""
+        return iter([self.once(seed)])
 
     def _read(self, data: Data) -> tuple[dict[str, Sequence[str]], dict[str, str]]:
         """Return the tokens of each part, and the hash of each file."""
@@ -117,18 +117,12 @@ def windowed(numbers: "NDArray[np.int64]", length: int) -> Dataset:
 
 def fresh(pipeline: Pipeline, path: Path) -> Dataset:
     """Return the windows of a text that a run has not seen; raises ``DataError`` where it has not two tokens."""
-    source = replace_path(pipeline, path)
+    source = pipeline.known.source.fresh(path, True, {})
+    assert isinstance(source, TextFile)  # noqa: S101 - a pipeline with this task has no other
     numbers = pipeline.numbers(source.text())
     if len(numbers) < 2:
         raise DataError(f"{path}: has {len(numbers)} tokens; expected two at least, one to foretell the other by")
     return windowed(numbers.astype("int64"), source.length)
-
-
-def replace_path(pipeline: Pipeline, path: Path) -> TextFile:
-    """Return the run's source for another file."""
-    source = pipeline.known.source.fresh(path, True, {})
-    assert isinstance(source, TextFile)  # noqa: S101 - a pipeline with this task has no other
-    return source
 
 
 def _check_size(name: str, count: int, length: int) -> None:

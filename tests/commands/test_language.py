@@ -292,3 +292,18 @@ def test_a_text_that_cannot_be_read_on_is_exit_code_4(
     spec = text_spec(tmp_path)
     (tmp_path / "t.txt").write_bytes(data)
     assert "t.txt" in printed(["check", str(spec)], capsys, 4)[1] or data == b"ab\n"
+
+
+@pytest.mark.parametrize("size", [1, 16, 1000])
+@pytest.mark.parametrize("stateful", [True, False])
+@pytest.mark.parametrize("count", [13, 40, 120])
+def test_texts_of_any_size_train(count: int, stateful: bool, size: int, tmp_path: Path) -> None:
+    layers = [EMBEDDING, {**LSTM, "stateful": stateful}, LAST]
+    other = tmp_path / "other.txt"
+    other.write_text("ab")
+    split = {"test": {"type": "text", "path": str(other)}}
+    text = ("abcdefg" * 30)[:count]
+    changes = {"model__layers": layers, "data__split": split, "training__batch_size": size, "training__epochs": 1}
+    folder = train(text_spec(tmp_path, text, **changes), out=tmp_path / "r")
+    assert values(folder)["train"]["log_loss"] < 2.2
+    assert values(folder)["test"]["log_loss"] < 2.2

@@ -46,3 +46,8 @@ def test_a_rows_numbers_do_not_depend_on_what_is_drawn_with_them(values: int) ->
 def test_values_drop_out_as_often_as_the_rate_says(rate: float) -> None:
     numbers = RowDraws(0, "p").numbers("layer", 0, 0, 5000, 40)
     assert (numbers < threshold(rate)).mean() == pytest.approx(rate, abs=0.005)
+
+
+def test_rows_that_are_fixed_stay_as_they_stand() -> None:
+    order = RowOrder(7, 3, "p", lengths=np.arange(7), batch=2, fixed=True)
+    assert [order.of(epoch).tolist() for epoch in range(2)] == [list(range(7))] * 2
