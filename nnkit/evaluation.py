@@ -56,13 +56,15 @@ def evaluate(
     classes: Sequence[str],
     metrics: Sequence[Metric],
     weights: "Floats | None" = None,
+    nodes: "tuple[Truth, Floats] | None" = None,
 ) -> Evaluation:
     """Compare ``truth`` with ``outputs`` (arrays as in ``nnkit.tasks``).
 
     ``classes`` are the labels in the model's order, or the targets of multilabel. Weights [n] go into the metrics and
-    the table of the classes; its ``support`` and the confusion matrix count rows.
+    the table of the classes; its ``support`` and the confusion matrix count rows. ``nodes`` are
+    truth and outputs of all nodes, where the rows are trees.
     """
-    computed = compute_all(metrics, truth, outputs, task, weights)
+    computed = compute_all(metrics, truth, outputs, task, weights, nodes)
     values = {key: defined(value) for key, value in computed.items()}
     if task in ("regression", "next"):
         return Evaluation(task, (), values, [], None)

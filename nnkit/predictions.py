@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.errors import RunError
@@ -221,6 +221,41 @@ class Predictions:
     truth: "Truth"
     outputs: "Floats"
     weights: "Floats | None" = None
+    nodes: "Predictions | None" = None
+    """Of trees, the same for all nodes: children before their parents, tree after tree, each with the tree's row."""
+
+    @property
+    def of_nodes(self) -> "tuple[Truth, Floats] | None":
+        """Truth and outputs of all nodes of trees."""
+        return None if self.nodes is None else (self.nodes.truth, self.nodes.outputs)
+
+    def with_nodes(self, nodes: "Predictions | None") -> "Predictions":
+        """Return the predictions with those of the nodes of trees."""
+        return replace(self, nodes=nodes)
+
+    def by_row(self) -> "Predictions":
+        """Return the predictions in the order of their rows; the nodes of a tree stay in theirs."""
+        import numpy as np
+
+        order = np.argsort(self.rows, kind="stable")
+        weights = None if self.weights is None else self.weights[order]
+        nodes = None if self.nodes is None else self.nodes.by_row()
+        return Predictions(self.rows[order], self.truth[order], self.outputs[order], weights, nodes)
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Put predictions behind each other."""
+    import numpy as np
+
+    weights = [part.weights for part in parts if part.weights is not None]
+    nodes = [part.nodes for part in parts if part.nodes is not None]
+    return Predictions(
+        rows=np.concatenate([part.rows for part in parts]),
+        truth=np.concatenate([part.truth for part in parts]),
+        outputs=np.concatenate([part.outputs for part in parts]),
+        weights=np.concatenate(weights) if weights else None,
+        nodes=joined(nodes) if nodes else None,
+    )
 
 
 def predictions_csv(predictions: Predictions, layout: Layout) -> str:

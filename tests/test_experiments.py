@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from nnkit.cli import run
 from nnkit.commands.train import train as train_command
 from nnkit.config.document import load_document
-from nnkit.spec import load
+from nnkit.spec import load, ready
 
 FOLDER = Path(__file__).resolve().parent.parent / "experiments"
 EXPERIMENTS = sorted(FOLDER.glob("*.yaml"))
@@ -44,13 +44,12 @@ PUBLIC = {
         "data.split.test.labels": "fashion_mnist/t2k-labels-idx1-ubyte.gz",
     },
     "shakespeare_lstm": {"data.source.path": "tinyshakespeare/input.txt"},
+    "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
-SMALL = {
-    "mnist_cnn": ["data.split.train=500"],
-    "fashion_cnn": ["data.split.train=500"],
-    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"],
+SMALL = {name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees")} | {
+    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"]
 }
 """What makes the training of an experiment short enough for a test."""
 
@@ -168,3 +167,68 @@ def test_the_computational_graph_has_the_numbers_done_by_hand(capsys: pytest.Cap
         "p": ["4", "-3"],
         "g": ["-12", "1"],
     }
+
+
+def finished(name: str, out: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[float, str, str]:
+    """Train as the spec says; return the accuracy on the test rows, what was said, and the model card."""
+    code = run(["train", str(FOLDER / f"{name}.yaml"), "--out", str(out), *more])
+    output, said = capsys.readouterr()
+    assert code == 0, said
+    folder = Path(output.strip())
+    metrics = json.loads((folder / "metrics.json").read_text())
+    return metrics.get("test", {}).get("accuracy", math.nan), said, (folder / "README.md").read_text()
+
+
+def test_the_vanishing_gradient_is_seen_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy, said, card = finished("vanishing_gradient", tmp_path, capsys)
+    assert accuracy < 0.2
+    [line] = [line for line in said.splitlines() if "gradient" in line]
+    assert line.startswith(
+        "after epoch 3: gradients vanish: those of hidden/1/dense_1 to hidden/20/dense_1 (20 layers)"
+    )
+    assert "## Warnings\n\nGradients vanish: those of hidden/1/dense_1 to" in card
+
+
+def test_the_vanishing_gradient_is_not_spoken_of_quietly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said, card = finished("vanishing_gradient", tmp_path, capsys, "--quiet")
+    assert said == ""
+    assert "Gradients vanish" in card
+
+
+def test_a_net_as_deep_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy, said, card = finished("vanishing_gradient_solved", tmp_path, capsys)
+    assert accuracy > 0.9
+    assert "radients" not in said + card
+
+
+def weighted_layers(name: str) -> int:
+    layers = ready(load(FOLDER / f"{name}.yaml")).plan.rows()
+    return sum(row.type == "dense" for row in layers)
+
+
+def test_both_are_of_thirty_layers_and_the_deepest_of_a_thousand() -> None:
+    assert weighted_layers("vanishing_gradient") == weighted_layers("vanishing_gradient_solved") == 30
+    assert weighted_layers("deep_1000") == 1000
+
+
+def test_a_thousand_layers_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy, said, card = finished("deep_1000", tmp_path, capsys, "--set", "training.epochs=3")
+    assert accuracy > 0.75
+    assert "radients" not in said + card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+def test_a_thousand_layers_learn_well(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: str) -> None:
+    accuracy, said, card = finished("deep_1000", tmp_path, capsys, "--seed", seed)
+    assert accuracy >= 0.95
+    assert "radients" not in said + card
+
+
+HEALTHY = ["bank_churn", "bank_churn_tuned", "diabetes_regression", "digits_mlp", "iris", "multi_label"]
+
+
+@pytest.mark.parametrize("name", [*HEALTHY, "residual_network", "wide_and_deep"])
+def test_nets_that_learn_are_not_warned_of(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said, card = finished(name, tmp_path, capsys)
+    assert "radients" not in said + card

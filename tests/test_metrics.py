@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from nnkit.metrics import METRICS, Metric, or_defaults, predicted
+from nnkit.metrics import METRICS, Metric, compute_all, or_defaults, predicted
 from nnkit.tasks import Task
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
 ROWS = 200
+OF_ROWS = [name for name, kind in METRICS.entries.items() if not kind.of_nodes]
 
 
 def metric(name: str, **options: object) -> Metric:
@@ -215,7 +216,7 @@ def test_regression_by_hand() -> None:
     assert values == pytest.approx({"mae": 4 / 3, "mse": 10 / 3, "mape": (1 + 0 + 3 / 4) / 3, "max_error": 3})
 
 
-@pytest.mark.parametrize("name", METRICS.entries)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_undefined_without_rows_or_with_outputs_that_are_no_numbers(name: str) -> None:
     piece = metric(name)
     for task in piece.tasks:
@@ -227,7 +228,7 @@ def test_undefined_without_rows_or_with_outputs_that_are_no_numbers(name: str) -
         assert math.isnan(piece.compute(truth, outputs, task))
 
 
-@pytest.mark.parametrize("name", METRICS.entries)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_rows_of_weight_zero_do_not_count(name: str) -> None:
     piece = metric(name)
     for task in piece.tasks:
@@ -238,7 +239,7 @@ def test_rows_of_weight_zero_do_not_count(name: str) -> None:
         assert piece.compute(truth, outputs, task, weights) == expected
 
 
-@pytest.mark.parametrize("name", METRICS.entries)
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_one_row_and_one_class_raise_and_warn_of_nothing(name: str) -> None:
     piece = metric(name)
     for task in piece.tasks:
@@ -319,8 +320,8 @@ def test_perfect_outputs_are_never_worse_than_others(task: Task) -> None:
     """The goal says which way is better."""
     truth, outputs, _ = rows(task)
     perfect = np.eye(4)[truth] if task == "multiclass" else truth.astype(float)
-    for name, kind in METRICS.entries.items():
-        if task in kind.tasks:
+    for name in OF_ROWS:
+        if task in (kind := METRICS.entries[name]).tasks:
             best, other = metric(name).compute(truth, perfect, task), metric(name).compute(truth, outputs, task)
             assert best >= other if kind.goal == "max" else best <= other
 
@@ -329,3 +330,23 @@ def test_predicted_breaks_ties_for_the_first_class() -> None:
     assert predicted(np.array([0.5, 0.51]), "binary").tolist() == [0, 1]
     assert predicted(np.array([[0.4, 0.4, 0.2]]), "multiclass").tolist() == [0]
     assert predicted(np.array([[0.5, 0.6]]), "multilabel").tolist() == [[0, 1]]
+
+
+def test_binary_accuracy_leaves_out_the_middle_and_adds_up_sides() -> None:
+    outputs = np.array([[0.3, 0.3, 0.0, 0.4, 0.0], [0.0, 0.1, 0.7, 0.0, 0.2], [0.9, 0.1, 0, 0, 0], [0.4, 0, 0, 0, 0.6]])
+    truth = np.array([1, 4, 2, 0])  # right, right by 0.2 > 0.1, left out, wrong
+    assert metric("binary_accuracy").compute(truth, outputs, "multiclass") == pytest.approx(2 / 3)
+    weights = np.array([1.0, 1.0, 9.0, 2.0])
+    assert metric("binary_accuracy").compute(truth, outputs, "multiclass", weights) == pytest.approx(2 / 4)
+    assert math.isnan(metric("binary_accuracy").compute(truth[2:3], outputs[2:3], "multiclass"))
+
+
+def test_metrics_of_nodes_are_those_of_the_nodes() -> None:
+    truth, outputs, _ = rows("multiclass", 30)
+    names = ["accuracy", "node_accuracy", "node_binary_accuracy"]
+    roots = slice(0, 4)
+    values = compute_all(list(map(metric, names)), truth[roots], outputs[roots], "multiclass", nodes=(truth, outputs))
+    assert values["accuracy"] == np.mean(outputs[roots].argmax(1) == truth[roots])
+    assert values["node_accuracy"] == np.mean(outputs.argmax(1) == truth)
+    assert values["node_binary_accuracy"] == metric("binary_accuracy").compute(truth, outputs, "multiclass")
+    assert math.isnan(metric("node_accuracy").compute(truth, outputs, "multiclass"))

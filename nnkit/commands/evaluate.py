@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnkit.commands.rejects import Rejects
-from nnkit.commands.results import predictions_of
+from nnkit.commands.stored import stored_predictions
 from nnkit.config.spelling import nearest
 from nnkit.data.pipeline import Pipeline
 from nnkit.data.running import fresh
@@ -18,9 +18,9 @@ from nnkit.evaluation import Evaluation
 from nnkit.evaluation import evaluate as evaluate_predictions
 from nnkit.inference import Predictor
 from nnkit.metrics import METRICS, Metric, or_defaults
-from nnkit.predictions import Layout, Predictions, read_predictions
+from nnkit.predictions import Layout, Predictions, joined
 from nnkit.procedures.language import unfit_metric
-from nnkit.runs.folder import PREDICTIONS, RunFolder
+from nnkit.runs.folder import RunFolder
 from nnkit.runs.folds import combine_seeds
 from nnkit.runs.manifest import SEEDS
 from nnkit.spec import Experiment
@@ -127,7 +127,7 @@ def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     pipeline = (folds[0] if folds else folder).pipeline()
     metrics = _metrics(experiment, pipeline, gates)
     stored = folder.metrics()
-    predictions = read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), _layout(pipeline))
+    predictions = stored_predictions(folder, _layout(pipeline))
     evaluation = _evaluation(predictions, pipeline, metrics)
     if not folds:
         split = list(stored)[-1]
@@ -165,7 +165,8 @@ def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) 
 
 
 def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric:
-    names = [name for name, metric in METRICS.entries.items() if pipeline.task in metric.tasks]
+    trees = pipeline.tree_input is not None
+    names = [name for name, kind in METRICS.entries.items() if pipeline.task in kind.tasks and kind.of_nodes <= trees]
     if gate.metric in names:
         if reason := unfit_metric(gate.metric, pipeline):
             raise UsageError(f"--fail-under {reason}")
@@ -186,15 +187,14 @@ def _failed(gates: Sequence[Gate], values: dict[str, float | None], metrics: Seq
 
 def _evaluation(predictions: Predictions, pipeline: Pipeline, metrics: Sequence[Metric]) -> Evaluation:
     truth, outputs = predictions.truth, predictions.outputs
-    return evaluate_predictions(truth, outputs, pipeline.task, pipeline.classes, metrics, predictions.weights)
+    weights, nodes = predictions.weights, predictions.of_nodes
+    return evaluate_predictions(truth, outputs, pipeline.task, pipeline.classes, metrics, weights, nodes)
 
 
 def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predictions:
     """Predict rows whose truth is known; raises ``DataError`` where there is none, or one that cannot be read."""
-    import numpy as np
-
     if predictor.pipeline.task == "next":
-        return predictions_of(predictor, fresh(predictor.pipeline, data))
+        return predictor.predictions(fresh(predictor.pipeline, data))
     parts: list[Predictions] = []
     start = 0
     stream = predictor.pipeline.stream(data, format=None, columns=None, need_target=True)
@@ -202,14 +202,8 @@ def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predict
         refused.take(chunk, stream)
         rows = chunk.dataset
         if rows.truth is not None and len(rows):
-            parts.append(Predictions(rows.rows, rows.truth, predictor.outputs(rows, start), rows.weights))
+            parts.append(predictor.predictions(rows, start))
         start += len(rows)
     if not parts:
         raise DataError(f"{data}: has no rows to evaluate; give a file with rows that have the target")
-    weights = [part.weights for part in parts if part.weights is not None]
-    return Predictions(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-        np.concatenate([part.outputs for part in parts]),
-        np.concatenate(weights) if weights else None,
-    )
+    return joined(parts)

@@ -1,24 +1,22 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from nnkit.commands.plot import history_pictures, prediction_pictures, write_pictures
+from nnkit.commands.plot import history_pictures, prediction_pictures, tree_pictures, write_pictures
+from nnkit.commands.stored import stored_predictions
+from nnkit.data.dataset import predicted_trees
 from nnkit.data.pipeline import Pipeline
 from nnkit.engine.health import findings
 from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, confusion_csv, evaluate
 from nnkit.inference import Predictor
 from nnkit.metrics import or_defaults
-from nnkit.predictions import Layout, Predictions, predictions_csv, read_predictions
+from nnkit.predictions import Layout, Predictions, joined, predictions_csv
 from nnkit.runs.card import model_card
-from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, PREDICTIONS, RunFolder
+from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, NODES, PREDICTIONS, TREES, RunFolder
 from nnkit.runs.folds import combine_folds, combine_seeds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
-
-if TYPE_CHECKING:
-    from nnkit.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class Outcome:
     """A trained model's predictions for each split, ``train`` first; the last one is the one that is reported."""
 
     splits: dict[str, Predictions]
+    trees: list[str] | None = None
+    """The trees of the reported split in the Penn format, with the labels that the model gives them."""
 
     @property
     def reported(self) -> Predictions:
@@ -38,23 +38,11 @@ def outcome(run: RunFolder, ready: Ready) -> Outcome:
     prepared = ready.prepared
     predictor = Predictor(run, run.manifest.device, ready.experiment, prepared.pipeline)
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    return Outcome(
-        {
-            name: predictions_of(predictor, rows)
-            for name, rows in splits.items()
-            if rows is not None and rows.truth is not None and len(rows)
-        }
-    )
-
-
-def predictions_of(predictor: Predictor, rows: "Dataset") -> Predictions:
-    """Return what a model says of rows whose truth is known; of a text there is a row for each step."""
-    import numpy as np
-
-    outputs = predictor.outputs(rows)
-    if predictor.pipeline.task != "next":
-        return Predictions(rows.rows, rows.truth, outputs, rows.weights)
-    return Predictions(np.arange(len(outputs)), rows.truth.flat(), outputs)
+    known = {name: rows for name, rows in splits.items() if rows is not None and rows.truth is not None and len(rows)}
+    found = {name: predictor.predictions(rows) for name, rows in known.items()}
+    nodes, last = list(found.values())[-1].nodes, list(known.values())[-1]
+    trees = None if nodes is None else predicted_trees(last, nodes.outputs, prepared.pipeline.classes)
+    return Outcome(found, trees)
 
 
 def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool = True) -> None:
@@ -63,19 +51,26 @@ def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool
     evaluations = {split: score(experiment, pipeline, predictions) for split, predictions in outcome.splits.items()}
     run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
     _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
+    if outcome.trees is not None:
+        run.write(TREES, "".join(f"{tree}\n" for tree in outcome.trees))
     if pictures:
-        write_pictures(run.path, history_pictures(run.history()) | prediction_pictures(pipeline, outcome.reported))
+        drawn = history_pictures(run.history()) | prediction_pictures(pipeline, outcome.reported)
+        write_pictures(run.path, drawn | tree_pictures(pipeline, outcome.reported, outcome.trees))
 
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
     """Compare predictions with the truth by the metrics of the spec, or the usual ones of the task."""
     metrics = or_defaults(experiment.training.metrics, pipeline.task)
     truth, outputs = predictions.truth, predictions.outputs
-    return evaluate(truth, outputs, pipeline.task, pipeline.classes, metrics, predictions.weights)
+    weights, nodes = predictions.weights, predictions.of_nodes
+    return evaluate(truth, outputs, pipeline.task, pipeline.classes, metrics, weights, nodes)
 
 
 def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> None:
-    run.write(PREDICTIONS, predictions_csv(predictions, Layout(pipeline.task, pipeline.classes, pipeline.targets)))
+    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
+    run.write(PREDICTIONS, predictions_csv(predictions, layout))
+    if predictions.nodes is not None:
+        run.write(NODES, predictions_csv(predictions.nodes, layout))
     if evaluation.confusion is not None:
         run.write(CONFUSION, confusion_csv(evaluation))
 
@@ -85,21 +80,11 @@ def write_folds(run: RunFolder, ready: Ready) -> None:
 
     ``ready`` is that of any fold; all must be finished.
     """
-    import numpy as np
-
     folds = run.members()
     run.write_json(METRICS, combine_folds([fold.metrics() for fold in folds]))
     pipeline = ready.prepared.pipeline
     layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
-    held_out = [read_predictions(fold.read(PREDICTIONS), str(fold.path / PREDICTIONS), layout) for fold in folds]
-    order = np.argsort(np.concatenate([part.rows for part in held_out]), kind="stable")
-    weights = [part.weights for part in held_out if part.weights is not None]
-    together = Predictions(
-        rows=np.concatenate([part.rows for part in held_out])[order],
-        truth=np.concatenate([part.truth for part in held_out])[order],
-        outputs=np.concatenate([part.outputs for part in held_out])[order],
-        weights=np.concatenate(weights)[order] if weights else None,
-    )
+    together = joined([stored_predictions(fold, layout) for fold in folds]).by_row()
     _write_reported(run, pipeline, together, score(ready.experiment, pipeline, together))
     write_pictures(run.path, prediction_pictures(pipeline, together))
 

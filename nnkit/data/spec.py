@@ -1,8 +1,8 @@
 """The spec's `data`: where rows come from and what becomes of them."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
 from nnkit.data.augmentations import AugmentationChoice
@@ -11,23 +11,10 @@ from nnkit.data.sources.text import TextFile
 from nnkit.data.split import Split
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import OnUnseen
-
-
-def _as_label(value: object) -> object:
-    """Take the class 1 for the class "1": classes are text."""
-    from nnkit.frames.kinds import as_text
-
-    return as_text(value) or value
-
+from nnkit.data.words import Label
 
 NEXT = "next"
 """The target of a language model: at each step the token after it."""
-
-Label: TypeAlias = Annotated[
-    str,
-    BeforeValidator(_as_label),
-    WithJsonSchema({"type": ["string", "number", "boolean"], "x-words": "a class"}),
-]
 
 
 class Data(Options):

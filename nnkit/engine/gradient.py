@@ -156,7 +156,7 @@ class GradientPhase:
         epoch, row = self._place
         total = None
         for part in batch.split(self._options.part):
-            self._draws.seek(epoch, row)
+            self._draws.seek(epoch, row * part.apart)
             loss = self._backward(part, part.count / batch.count)
             total = loss if total is None else total + loss
             row += len(part)

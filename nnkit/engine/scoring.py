@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from nnkit.engine.ragged import Ragged
 
-Score: TypeAlias = Callable[[NDArray[np.generic], NDArray[np.float64]], dict[str, float]]
-"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``."""
+Truth: TypeAlias = NDArray[np.generic] | Ragged
+"""The truth of rows; ragged where each step of a sequence or each node of a tree has an output of its own."""
+Score: TypeAlias = Callable[[Truth, NDArray[np.float64]], dict[str, float]]
+"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``, outputs flat where the truth is ragged."""
 Keep: TypeAlias = Callable[[Any, Any], Any]
 """f(outputs, targets), both with a row for each target, -> what is kept of them until the end of the epoch."""
 Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
@@ -24,8 +26,8 @@ class Scoring:
     score: Score | None
     """None where no values are asked for, and outputs need not be finished."""
     finish: Finish
-    truth: NDArray[np.generic] | Ragged
-    validation_truth: NDArray[np.generic] | Ragged | None
+    truth: Truth
+    validation_truth: Truth | None
     keep: Keep | None = None
     """What of a step's outputs is kept for ``finish``, where that is not the outputs themselves."""
 
@@ -37,7 +39,7 @@ class Scoring:
         """Return the values of an epoch's outputs, which stand in its ``order``."""
         if self.score is None:
             return {}
-        values = self.score(_flat(self.truth[order]), self.finish(outputs))
+        values = self.score(self.truth[order], self.finish(outputs))
         return {f"train_{key}": value for key, value in values.items()}
 
     def validation(self, loss: float, outputs: Any) -> dict[str, float]:
@@ -46,11 +48,11 @@ class Scoring:
             return {}
         values = {"loss": loss}
         if self.score is not None:
-            values |= self.score(_flat(self.validation_truth), self.finish(outputs))
+            values |= self.score(self.validation_truth, self.finish(outputs))
         return {f"validation_{key}": value for key, value in values.items()}
 
 
-def _flat(truth: NDArray[np.generic] | Ragged) -> NDArray[np.generic]:
+def flat(truth: Truth) -> NDArray[np.generic]:
     """Return the truth with a row for each output."""
     return truth.flat() if isinstance(truth, Ragged) else truth
 

@@ -34,8 +34,3 @@ def places(rows: Ragged, text: Ragged) -> NDArray[np.int64]:
 def usual(windows: int, most: int) -> int:
     """Return in how many streams so many windows are evaluated, at most ``most``."""
     return max(1, min(most, MOST, windows // LEAST_WINDOWS))
-
-
-def training(windows: int, batch: int) -> int:
-    """Return in how many streams so many windows are trained by batches of ``batch`` rows."""
-    return max(1, min(batch, windows))

@@ -171,3 +171,10 @@ def fixed(layer: Layer, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
     if len(sizes) < len(shape):
         raise ShapeError(f"{layer.type_name} needs axes of known size, got {show(shape)}")
     return sizes
+
+
+def steady(layer: Layer, inputs: tuple[Shape, ...], way_out: str) -> None:
+    """Raise ``ShapeError`` where the first axis of an input varies from row to row."""
+    if any(shape and shape[0] is None for shape in inputs):
+        shapes = " and ".join(map(show, inputs))
+        raise ShapeError(f"{layer.type_name} needs rows of one length here, got {shapes}; {way_out}")

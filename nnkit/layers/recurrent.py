@@ -24,8 +24,8 @@ def steps_and_features(layer: Layer, shape: Shape) -> tuple[int | None, int]:
     if len(shape) != 2 or shape[1] is None:
         hint = {
             0: "put a reshape in front of it",
-            1: "turn numbers of one row into steps by a reshape to [steps, features], or indices into vectors by an "
-            "embedding",
+            1: "a recurrent layer above gives all its steps with return_sequences: true; plain numbers become steps by "
+            "a reshape to [steps, features], and indices vectors by an embedding",
         }.get(len(shape), "bring each step into one axis by time_distributed with flatten, or by a reshape")
         raise ShapeError(f"{layer.type_name} needs steps x features, got {show(shape)}; {hint}")
     return shape[0], shape[1]
@@ -70,8 +70,9 @@ class RecurrentLayer(Layer):
     )
     stateful: bool = Field(
         default=False,
-        description="In training, go on from where the same row of the last batch ended (truncated back-propagation "
-        "through time). An epoch, and a batch of another size, start from zeros; evaluation always does.",
+        description="In training, go on from where the same row of the batch before ended (truncated back-propagation "
+        "through time). The rows then keep their order and are cut into streams, one for each row of a batch. An "
+        "epoch, and a batch of another size, start from zeros; evaluation always does.",
     )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the inputs that are 0 in training, the same ones at all steps."

@@ -104,8 +104,8 @@ class GraphNetwork(nn.Module):
 
     def _computed(self, inputs: list[Tensor | Padded]) -> Tensor:
         """Compute the steps one by one, each value forgotten after its last use, and lengths beside the values."""
-        values: list[Any] = [x if isinstance(x, Tensor) else x.values for x in inputs]
-        lengths = [None if isinstance(x, Tensor) else x.lengths for x in inputs]
+        values: list[Any] = [x.values if isinstance(x, Padded) else x for x in inputs]
+        lengths = [x.lengths if isinstance(x, Padded) else None for x in inputs]
         for step, (module, reads, done) in zip(self.steps, self._program, strict=True):
             known = [lengths[index] for index in reads]
             values.append(_applied(module, [values[index] for index in reads], known))
@@ -150,6 +150,22 @@ class GraphNetwork(nn.Module):
         """Let the next batch of training start anew."""
         for _, module in carrying(self):
             module.reset_state()
+
+    @torch.inference_mode()
+    def steps_alone(self, inputs: Mapping[str, Tensor]) -> bool:
+        """Tell whether these sequences [n, steps, ...], fed step by step, give what they give at once: [n, steps, ...].
+
+        Not so where a layer looks ahead, or back in another way than by a recurrent state, such as attention does.
+        """
+        steps = min(x.shape[1] for x in inputs.values())
+        at_once = self(inputs)
+        try:
+            with self.stepping():
+                parts = [self({name: x[:, k : k + 1] for name, x in inputs.items()}) for k in range(steps)]
+        except RuntimeError:  # A layer is made for another number of steps.
+            return False
+        by_step = torch.cat(parts, 1)
+        return by_step.shape == at_once.shape and torch.allclose(by_step, at_once, rtol=1e-3, atol=1e-4)
 
     @contextmanager
     def stepping(self) -> Iterator[None]:

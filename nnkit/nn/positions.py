@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from nnkit.errors import DataError
 from nnkit.nn.attention import rotated, wave_angles
 from nnkit.nn.basic import empty
-from nnkit.nn.sequence import Lengths, SequenceModule, at_end, beside, first, inside, zeroed
+from nnkit.nn.sequence import Lengths, SequenceModule, at_end, first, together
 
 
 class PositionEmbedding(nn.Module):
@@ -67,19 +67,4 @@ class SequencePool(SequenceModule):
 
     def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Compute the layer."""
-        ends = first(lengths)
-        if not x.shape[1]:
-            return x.sum(1)
-        if self.mode == "max":
-            return self._largest(x, ends)
-        total = zeroed(x, ends).sum(1)
-        if self.mode == "sum":
-            return total
-        return total / (x.shape[1] if ends is None else beside(ends.clamp(min=1), total))
-
-    def _largest(self, x: Tensor, ends: Tensor | None) -> Tensor:
-        if ends is None:
-            return x.amax(1)
-        lowest = torch.finfo(x.dtype).min
-        largest = x.masked_fill(~beside(inside(ends, x.shape[1]), x), lowest).amax(1)
-        return largest.masked_fill(beside(ends == 0, largest), 0.0)
+        return together(x, first(lengths), self.mode)

@@ -89,16 +89,17 @@ class Recurrent(CarryingModule):
 
     def _run(self, x: Tensor, ends: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the output [n, steps, units] at each step, and [n, units] at each row's end."""
-        state = self.begin(len(x)) or (x.new_zeros(len(x), self.options.units),) * self.states
+        state = self.begin(len(x)) or (self.kernel.new_zeros(len(x), self.options.units),) * self.states
         mask = self.recurrent_mask.of(state[0])
         carries_beyond = ends is not None and (self.stateful or self.stepping)
         if self.options.fused is None or mask is not None or carries_beyond or not len(x):
             outputs, after = self._step_by_step(x, state, mask, ends)
-            self.end(after)
-            return outputs, after[0]
-        outputs, after = self.at_once(x, state)
-        self.end(after)
-        return outputs, after[0] if ends is None else at_end(outputs, ends)
+            last = after[0]
+        else:
+            outputs, after = self.at_once(x, state)
+            last = after[0] if ends is None else at_end(outputs, ends)
+        self.end(tuple(tensor.to(self.kernel.dtype) for tensor in after))  # also where autocast made it shorter
+        return outputs, last
 
     def _step_by_step(self, x: Tensor, state: State, mask: Tensor | None, ends: Tensor | None) -> tuple[Tensor, State]:
         going = None if ends is None else beside(inside(ends, x.shape[1]), x)

@@ -111,3 +111,23 @@ def backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
     places = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
     index = torch.where(inside(lengths, x.shape[1]), lengths[:, None] - 1 - places, places)
     return x[torch.arange(len(x), device=x.device)[:, None], index]
+
+
+def together(x: Tensor, ends: Tensor | None, mode: str) -> Tensor:
+    """Return mean, max or sum over the steps of [n, steps, ...] before the ends of its rows; zeros where none is."""
+    if not x.shape[1]:
+        return x.sum(1)
+    if mode == "max":
+        return _largest(x, ends)
+    total = zeroed(x, ends).sum(1)
+    if mode == "sum":
+        return total
+    return total / (x.shape[1] if ends is None else beside(ends.clamp(min=1), total))
+
+
+def _largest(x: Tensor, ends: Tensor | None) -> Tensor:
+    if ends is None:
+        return x.amax(1)
+    lowest = torch.finfo(x.dtype).min
+    largest = x.masked_fill(~beside(inside(ends, x.shape[1]), x), lowest).amax(1)
+    return largest.masked_fill(beside(ends == 0, largest), 0.0)

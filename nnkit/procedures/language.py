@@ -80,20 +80,18 @@ def carries(work: Work) -> bool:
 
 
 def in_streams(work: Work, options: "StepOptions") -> "tuple[Work, StepOptions]":
-    """Return the work with windows side by side, so that a step has the next one of each stream, and its options.
+    """Return the work with validation windows side by side, as in every evaluation, and the options for that.
 
-    In training there are as many streams as rows in a batch; in validation as in every evaluation.
+    So a step has the next window of each stream. In training the order of rows sees to that.
     """
-    from nnkit.engine.streams import training, usual
+    from nnkit.engine.streams import usual
 
-    train, validation = work.prepared.train, work.prepared.validation
-    length = window(work.prepared.pipeline)
-    made = replace(work.prepared, train=_streams(train, training(len(train), work.loop.batch_size), length))
-    if validation is not None:
-        at_once = usual(len(validation), work.plan.block_rows)
-        made = replace(made, validation=_streams(validation, at_once, length))
-        options = replace(options, evaluation_part=at_once)
-    return replace(work, prepared=made), options
+    validation = work.prepared.validation
+    if validation is None:
+        return work, options
+    at_once = usual(len(validation), work.plan.block_rows)
+    made = replace(work.prepared, validation=_streams(validation, at_once, window(work.prepared.pipeline)))
+    return replace(work, prepared=made), replace(options, evaluation_part=at_once)
 
 
 def _streams(rows: "Dataset", streams: int, length: int) -> "Dataset":

@@ -313,7 +313,22 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
                 ],
                 "training__accumulate": 2,
             },
-            "training.accumulate: the layer gru_1 is stateful and goes on where the batch before ended",
+            "training.accumulate: the layer gru_1 is stateful: each row goes on where the same row of the batch before",
+        ),
+        (
+            {
+                "model__layers": [
+                    {"type": "reshape", "shape": [-1, 1]},
+                    {"type": "gru", "units": 2, "stateful": True},
+                    {"type": "dense", "units": 1, "activation": "sigmoid"},
+                ],
+                "training__procedure": {
+                    "type": "supervised",
+                    "loss": "binary_cross_entropy",
+                    "sampling": "balanced",
+                },
+            },
+            "training.procedure.sampling: the layer gru_1 is stateful",
         ),
         (
             {"training__procedure": {"type": "supervised", "loss": "binary_cross_entropy", "class_weights": {"ja": 1}}},

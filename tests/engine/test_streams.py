@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnkit.engine.ragged import Ragged
-from nnkit.engine.streams import LEAST_WINDOWS, MOST, places, side_by_side, training, usual
+from nnkit.engine.streams import LEAST_WINDOWS, MOST, places, side_by_side, usual
 from nnkit.frames.running import windows
 
 
@@ -38,7 +38,3 @@ def test_places_say_where_a_step_is_in_the_text(total: int, streams: int) -> Non
 def test_the_streams_of_an_evaluation_follow_from_the_text_alone() -> None:
     assert [usual(count, 1024) for count in (1, 2 * LEAST_WINDOWS - 1, 2 * LEAST_WINDOWS, 10**6)] == [1, 1, 2, MOST]
     assert usual(10**6, 4) == 4
-
-
-def test_training_has_a_stream_for_each_row_of_a_batch() -> None:
-    assert [training(count, 32) for count in (1, 31, 32, 10**6)] == [1, 31, 32, 32]

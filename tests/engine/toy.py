@@ -14,7 +14,7 @@ from nnkit.engine.draws import StreamDraws
 from nnkit.engine.gradient import GradientPhase, StepOptions
 from nnkit.engine.listener import Record
 from nnkit.engine.order import RowOrder
-from nnkit.engine.scoring import Scoring
+from nnkit.engine.scoring import Scoring, flat
 
 
 class Net(nn.Module):
@@ -79,7 +79,7 @@ def phase(
     net = Net(generator)
     train, validation = data(), data(9, 1)
     scoring = Scoring(
-        score=lambda truth, outputs: {"mae": float(np.abs(truth.astype(float) - outputs).mean())},
+        score=lambda truth, outputs: {"mae": float(np.abs(flat(truth).astype(float) - outputs).mean())},
         finish=lambda outputs: outputs.double().numpy(),
         truth=truth_of(train),
         validation_truth=truth_of(validation),

@@ -244,7 +244,10 @@ def test_rows_without_steps_give_zeros_and_finite_gradients(kind: str, return_se
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
-        ([(8,)], "needs steps x features, got 8; turn numbers of one row into steps by a reshape to [steps, features]"),
+        (
+            [(8,)],
+            "needs steps x features, got 8; a recurrent layer above gives all its steps with return_sequences: true",
+        ),
         ([()], "got scalar; put a reshape in front"),
         ([(4, None)], "got 4 x ?; bring each step into one axis"),
         ([(4, 3, 2)], "got 4 x 3 x 2; bring each step into one axis by time_distributed with flatten"),

@@ -55,6 +55,13 @@ def test_the_weights_of_both_directions_lie_as_in_keras() -> None:
     torch.testing.assert_close(module(ramp(0.7, 1, 3, 2)), torch.tensor([expected]), atol=2e-6, rtol=0)
 
 
+def test_weights_of_a_direction_can_be_set_by_hand() -> None:
+    layer = {"type": "bidirectional", "layer": {"type": "simple_rnn", "units": 2}}
+    start = plan({**layer, "weights": {"backward_layer.bias": [3, 4]}}, input=(4, 1)).initial_weights(0)
+    assert start["bidirectional_1.backward_layer.bias"].tolist() == [3, 4]
+    assert start["bidirectional_1.forward_layer.bias"].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("merge", ["sum", "multiply", "average"])
 def test_directions_are_merged(merge: str) -> None:
     x = torch.randn(2, 4, 2)

@@ -109,3 +109,25 @@ def test_feeding_step_by_step_leaves_what_training_carries() -> None:
     with torch.inference_mode(), parts.eval().stepping():
         parts({"input": torch.randn(1, 1, 2)})
     assert all(torch.equal(parts.carried()[name], tensor) for name, tensor in before.items())
+
+
+GRU, ATTENDING = {"type": "gru", "units": 4, "return_sequences": True}, {"num_heads": 2, "units": 3}
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ([GRU, "layer_norm", {"type": "lstm", "units": 3, "return_sequences": True}], True),
+        ([{"type": "embedding", "input_dim": 9, "output_dim": 4}, GRU, {"type": "dense", "units": 9}], True),
+        ([{**GRU, "go_backwards": True}], False),
+        ([{"type": "bidirectional", "layer": GRU}], False),
+        ([{"type": "transformer_decoder", **ATTENDING}], False),
+        (["sinusoidal_position", GRU], False),
+        ([GRU, {"type": "reshape", "shape": [10, 2]}], False),
+    ],
+)
+def test_what_can_be_fed_step_by_step_is_found_out(layers: list[Any], expected: bool) -> None:
+    is_text = isinstance(layers[0], dict) and layers[0]["type"] == "embedding"
+    built = filled(plan(*layers, input=(5,) if is_text else (5, 4))).eval()
+    x = torch.tensor([[1.0, 2, 3, 8, 0]]) if is_text else torch.randn(1, 5, 4)
+    assert built.steps_alone({"input": x}) is expected

@@ -1,5 +1,6 @@
 """Padding never changes a result: the same row alone and in a padded batch gives the same."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nnkit.layers.base import LAYERS
+from nnkit.layers.base import LAYERS, ShapeError
 from nnkit.nn.graph import GraphNetwork
 from nnkit.nn.sequence import Padded, SequenceModule
 from nnkit.shapes import Shape
@@ -148,3 +149,65 @@ def test_batch_statistics_are_those_of_real_steps() -> None:
     torch.testing.assert_close(norm.get_buffer("moving_mean"), real.mean(0), atol=1e-5, rtol=1e-5)
     assert not norm(x, lengths=[torch.zeros(3, dtype=torch.long)]).any()
     torch.testing.assert_close(norm.get_buffer("moving_mean"), real.mean(0), atol=1e-5, rtol=1e-5)
+
+
+OVER_WINDOWS: list[dict[str, Any]] = [
+    {"type": "conv1d", "filters": 3, "kernel_size": 3},
+    {"type": "conv1d", "filters": 3, "kernel_size": 3, "padding": "same"},
+    {"type": "conv1d", "filters": 3, "kernel_size": 2, "padding": "causal", "strides": 2, "dilation_rate": 2},
+    {"type": "conv1d", "filters": 3, "kernel_size": 2, "strides": 2},
+    {"type": "depthwise_conv1d", "kernel_size": 3, "padding": "same"},
+    {"type": "separable_conv1d", "filters": 3, "kernel_size": 3},
+    {"type": "max_pool", "pool_size": 2},
+    {"type": "average_pool", "pool_size": 3, "strides": 1},
+    {"type": "upsample", "size": 2},
+    {"type": "zero_pad", "padding": 2},
+    {"type": "crop", "cropping": 1},
+]
+"""Layers that change the number of steps."""
+OVER_ALL: list[dict[str, Any]] = [
+    {"type": kind, "keepdims": keep} for kind in ("global_max_pool", "global_average_pool") for keep in (False, True)
+]
+
+
+@pytest.mark.parametrize("options", [*OVER_WINDOWS, *OVER_ALL], ids=str)
+@few
+@given(lengths=st.lists(st.integers(3, 8), min_size=1, max_size=4), more=st.integers(0, 3))
+def test_windows_see_nothing_behind_an_end(options: dict[str, Any], lengths: list[int], more: int) -> None:
+    layer, module = LAYERS.decode(options), drawn(options, (None, FEATURES)).eval()
+    assert isinstance(module, SequenceModule)
+    rows = [torch.randn(1, end, FEATURES) for end in lengths]
+    x = torch.full((len(rows), max(lengths) + more, FEATURES), 100.0)
+    for number, row in enumerate(rows):
+        x[number, : row.shape[1]] = row[0]
+    ends = [torch.tensor(lengths)]
+    together, after = module(x, lengths=ends), module.out_lengths(ends)
+    assert after is not None
+    for number, row in enumerate(rows):
+        alone = module(row)[0]
+        varies = layer.out_shape((None, FEATURES))[0] is None
+        assert not varies or int(after[number]) == len(alone)
+        torch.testing.assert_close(together[number, : len(alone)] if varies else together[number], alone)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"type": "conv1d", "filters": 2, "kernel_size": 3, "padding": "same", "strides": 2}, "set padding: valid, or"),
+        ({"type": "conv1d_transpose", "filters": 2, "kernel_size": 3}, "make rows longer by upsample"),
+        ({"type": "max_pool", "padding": "same"}, "set padding: valid"),
+        ({"type": "adaptive_max_pool", "output_size": 2}, "take sequence_pool, or a global pool"),
+        ("squeeze_excite", "it takes the mean of all steps, padding too"),
+        ({"type": "group_norm", "groups": 2}, "take layer_norm"),
+        ("instance_norm", "take layer_norm"),
+        ({"type": "permute", "dims": [2, 1]}, "leave the first axis where it is"),
+    ],
+)
+def test_what_padding_would_change_is_refused(options: Any, message: str) -> None:
+    with pytest.raises(ShapeError, match=f"needs rows of one length here, got {re.escape('? x 4')}; {message}"):
+        LAYERS.decode(options).out_shape((None, FEATURES))
+
+
+def test_sequences_are_not_put_one_behind_the_other() -> None:
+    with pytest.raises(ShapeError, match=r"needs rows of one length here, .*; choose another axis"):
+        LAYERS.decode({"type": "concatenate", "axis": 1}).out_shape((None, 4), (3, 4))
