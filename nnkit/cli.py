@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from nnkit import __version__
-from nnkit.console import flushed, new_listener, print_json, print_tables, print_text, report_error, say
+from nnkit.console import flushed, new_listener, print_json, print_now, print_tables, print_text, report_error, say
 from nnkit.errors import GateError, Terminated, UsageError
 from nnkit.flags import Device, DrawingFormat, Json, OutputFormat, Quiet, Seed, Sets, Verbose
 
@@ -191,6 +191,34 @@ def _input(data: str | None) -> "Path | BinaryIO | None":
     if data == "-":
         return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
     return None if data is None else Path(data)
+
+
+@app.command()
+def generate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a language model's run.")],
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What the text begins with.  [default: a new line]")
+    ] = None,
+    tokens: Annotated[int, typer.Option("--tokens", "-n", help="Tokens to go on: characters, or words.")] = 500,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 more likely, above 1 more surprising; 0 always takes the likeliest.")
+    ] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Draw from so many likeliest tokens; 0 is all.")] = 0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the likeliest tokens that together have this probability.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed draws another text.")] = 0,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Let a language model go on with a text, and print it as it comes."""
+    from nnkit.commands.generate import Options
+    from nnkit.commands.generate import generate as command
+
+    options = Options(tokens, temperature, top_k, top_p, seed)
+    for piece in command(run, prompt, options, device=device, note=(lambda text: None) if quiet else say):
+        print_now(piece)
+    print_now("\n")
 
 
 @app.command()

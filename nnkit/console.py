@@ -20,6 +20,13 @@ def print_text(text: str) -> None:
         sys.stdout.write(text)
 
 
+def print_now(text: str) -> None:
+    """Print text to stdout and don't wait for more of it."""
+    print_text(text)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
 def print_json(value: object) -> None:
     """Print a value of plain parts as JSON to stdout."""
     import json

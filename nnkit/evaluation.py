@@ -30,11 +30,11 @@ class Evaluation:
 
     task: Task
     classes: Sequence[str]
-    """The labels in the model's order; of multilabel the targets; none in regression."""
+    """The labels in the model's order; of multilabel the targets; none in regression and of a language model."""
     values: dict[str, float | None]
     """By metric."""
     per_class: list[ClassRow]
-    """A row for each class or label, also for those that no row has; none in regression."""
+    """A row for each class or label, also for those that no row has; none in regression and of a language model."""
     confusion: "Counts | None"
     """Rows counted by truth (axis 0) and prediction (axis 1); only with classes that exclude each other."""
 
@@ -66,7 +66,7 @@ def evaluate(
     """
     computed = compute_all(metrics, truth, outputs, task, weights, nodes)
     values = {key: defined(value) for key, value in computed.items()}
-    if task == "regression":
+    if task in ("regression", "next"):
         return Evaluation(task, (), values, [], None)
     decided = predicted(outputs, task)
     if task == "multilabel":

@@ -8,6 +8,7 @@ from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
 from nnkit.predictions import Predictions
+from nnkit.procedures.language import window
 from nnkit.runs.folder import RunFolder
 from nnkit.spec import Experiment
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.data.dataset import Dataset
+    from nnkit.engine.reading import Reader
     from nnkit.engine.scoring import Finish
     from nnkit.nn.sequence import Padded
 
@@ -32,7 +34,7 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     try:
         plan = experiment.model.plan_for(pipeline)
         problems = procedure.problems(plan, pipeline, experiment.training)
-        if procedure.task(len(pipeline.targets)) != pipeline.task:
+        if procedure.task(len(pipeline.targets)) != ("multiclass" if pipeline.task == "next" else pipeline.task):
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
         if problems:
             raise SpecError(problems)
@@ -66,7 +68,9 @@ class Predictor:
         finish = procedure.finish(plan, self.pipeline.task)
         self._double = experiment.training.precision == "float64"
         self._network: NativeForward | TorchForward | TreeForward
-        if self.pipeline.tree_input is not None:
+        if self.pipeline.task == "next":
+            self._network = TextForward(trained, weights, device or "auto", run.manifest.threads, self._double)
+        elif self.pipeline.tree_input is not None:
             self._network = TreeForward(trained, weights, finish, device or "auto", run.manifest.threads)
         elif stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
             self._network = NativeForward(trained, weights, finish)
@@ -87,11 +91,22 @@ class Predictor:
                 restored = restored.astype(np.float32).astype(np.float64)
         return restored
 
+    def reader(self) -> "Reader":
+        """Return what reads a text token by token, for a run whose task is ``next``."""
+        assert isinstance(self._network, TextForward)  # noqa: S101 - the caller looked at the task
+        return self._network.reader(len(self.pipeline.classes), window(self.pipeline))
+
     def predictions(self, rows: "Dataset", start: int = 0) -> Predictions:
-        """Return what ``outputs`` does beside the truth of ``rows``, of trees also for each node; truth may be None."""
+        """Return what ``outputs`` does beside the truth of ``rows``, of trees also for each node.
+
+        Of a text there is a row for each step.
+        """
         import numpy as np
 
         assert rows.truth is not None  # noqa: S101 - the caller looked
+        if self.pipeline.task == "next":
+            outputs = self.outputs(rows, start)
+            return Predictions(np.arange(len(outputs)), rows.truth.flat(), outputs)
         if rows.trees is None:
             return Predictions(rows.rows, rows.truth, self.outputs(rows, start), rows.weights)
         assert rows.nodes is not None  # noqa: S101 - trees with a truth have one at every node
@@ -229,3 +244,26 @@ class TorchForward:
         block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
         block[before : before + len(rows)] = given
         return as_floats(block, self._device, self._dtype)
+
+
+class TextForward(TorchForward):
+    """A language model, which is asked at every step of a text what comes next."""
+
+    def __init__(
+        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", device: str, threads: int, double: bool
+    ) -> None:
+        super().__init__(plan, weights, lambda outputs: outputs, device, threads, double)
+        self._carries = plan.stateful is not None
+
+    def outputs(self, rows: "Dataset", start: int) -> "Floats":
+        """Return what the network says of each step of a text, whose windows are the ``rows``."""
+        from nnkit.engine.reading import INPUT, foretold
+
+        text, targets = rows.inputs[INPUT], rows.targets
+        return foretold(self._network, text, targets, self._block, self._carries, self._device, self._dtype)
+
+    def reader(self, tokens: int, window: int) -> "Reader":
+        """Return what reads a text token by token."""
+        from nnkit.engine.reading import Reader
+
+        return Reader(self._network, tokens, window, self._device, self._dtype)

@@ -32,13 +32,13 @@ class Layout:
 
     task: Task
     classes: Sequence[str]
-    """The labels, the positive one last of two; the target columns in multilabel; nothing in regression."""
+    """The labels, the positive one last of two; the target columns in multilabel; nothing in regression; tokens."""
     targets: Sequence[str]
 
     @property
     def single(self) -> bool:
         """Whether there is one prediction a row, and not one for each target."""
-        return self.task in ("binary", "multiclass") or (self.task == "regression" and len(self.targets) == 1)
+        return self.task in ("binary", "multiclass", "next") or (self.task == "regression" and len(self.targets) == 1)
 
     def names(self, what: str) -> list[str]:
         """Return the columns of something that each target has: ``prediction``, or ``prediction_<target>``."""
@@ -46,7 +46,12 @@ class Layout:
 
     @property
     def probabilities(self) -> list[str]:
-        """The columns of probabilities: ``probability_<class>`` in the model's order; none in regression."""
+        """The columns of probabilities: ``probability_<class>`` in the model's order; none in regression.
+
+        Of a language model the log of the probability of what came, ``log_probability``.
+        """
+        if self.task == "next":
+            return ["log_probability"]
         return [] if self.task == "regression" else [f"probability_{name}" for name in self.classes]
 
     @property
@@ -95,7 +100,7 @@ def _target_columns(values: "Truth", layout: Layout) -> "list[Floats | Words]":
     """Return a column for each target of class indices, of 0 and 1, or of numbers."""
     from nnkit.frames.cells import Words
 
-    if layout.task in ("binary", "multiclass"):
+    if layout.task in ("binary", "multiclass", "next"):
         return [Words(values.astype("int32"), layout.classes)]
     if layout.task == "multilabel":
         return [Words(column.astype("int32"), FLAGS) for column in values.T]
@@ -121,6 +126,8 @@ def _probabilities(outputs: "Floats", layout: Layout) -> "Floats":
 
     if layout.task == "regression":
         return np.empty((len(outputs), 0))
+    if layout.task == "next":
+        return outputs[:, :1]
     if layout.task != "binary":
         return outputs
     others = 1 - outputs
@@ -303,7 +310,7 @@ def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
     import numpy as np
 
     cells = [table[name] for name in layout.names("truth")]
-    if layout.task in ("binary", "multiclass"):
+    if layout.task in ("binary", "multiclass", "next"):
         index = {label: number for number, label in enumerate(layout.classes)}
         return np.array([index[label] for label in cells[0]], dtype=np.int64)
     return np.array(cells, dtype=np.int64 if layout.task == "multilabel" else np.float64).T.copy()
@@ -316,6 +323,9 @@ def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
     outputs = np.array(
         [_floats(table[name]) for name in names], dtype=np.float64
     ).T.copy()  # a sum depends on the order
+    if layout.task == "next":
+        index = {label: number for number, label in enumerate(layout.classes)}
+        return np.column_stack([outputs, [index[label] for label in table["prediction"]]])
     return outputs[:, 0] if layout.task == "binary" else outputs
 
 

@@ -16,7 +16,7 @@ from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
 from nnkit.data.augmentations import unfit
 from nnkit.data.pipeline import Known
-from nnkit.data.prepare import Preparation, Prepared, prepare, prepare_folds
+from nnkit.data.prepare import Prepared, preparation, prepare, prepare_folds
 from nnkit.data.spec import Data
 from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle
 from nnkit.errors import Problem, ResourceError, RunError, SpecError
@@ -163,7 +163,7 @@ class Seeds:
         self._found.add(_unfit(loaded.experiment))
         with self._found.collecting():
             task_of = loaded.experiment.training.procedure.task
-            self._preparation = Preparation(loaded.experiment.data, task_of, _inherited(loaded))
+            self._preparation = preparation(loaded.experiment.data, task_of, _inherited(loaded))
         self._last: Ready | None = None
 
     def ready(self, seed: int) -> Ready:

@@ -23,10 +23,13 @@ def check_tables(report: "CheckReport") -> list[Table]:
     ]
     facts = [
         ("task", report.task),
-        ("classes" if report.classes else "targets", ", ".join(report.classes or report.targets)),
+        _asked_for(report),
         *((f"inputs {name}", show(shape)) for name, shape in report.inputs.items()),
         *((f"training {name}", ", ".join(names)) for name, names in report.augmented.items()),
-        *((f"rows {split}", number(rows)) for split, rows in report.splits.items()),
+        *(
+            (f"{'windows' if report.task == 'next' else 'rows'} {split}", number(rows))
+            for split, rows in report.splits.items()
+        ),
         ("steps an epoch", number(report.steps_per_epoch)),
         ("parameters", _parameters(report)),
         *((f"phase {phase.name}", _phase(phase)) for phase in report.phases),
@@ -37,6 +40,12 @@ def check_tables(report: "CheckReport") -> list[Table]:
         Table(("layer", "type", "inputs", "shape", "parameters"), layers, numbers=4),
         Table((report.name, ""), facts),
     ]
+
+
+def _asked_for(report: "CheckReport") -> tuple[str, str]:
+    if report.task == "next":
+        return "tokens", f"{number(len(report.classes))}, the unknown one among them"
+    return "classes" if report.classes else "targets", ", ".join(report.classes or report.targets)
 
 
 def _parameters(report: "CheckReport") -> str:

@@ -2,8 +2,8 @@
 
 from typing import Literal, TypeAlias
 
-Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
-"""The four supervised tasks. With n rows, k targets and c classes, arrays are, throughout nnkit:
+Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression", "next"]
+"""The supervised tasks. With n rows, k targets and c classes, arrays are, throughout nnkit:
 
 =========== ============================== ==========================================
 task        truth                          outputs
@@ -12,5 +12,9 @@ binary      int64 [n], 1 is the positive   probability of the positive class [n]
 multiclass  int64 [n], index of the class  probabilities [n, c]
 multilabel  int64 [n, k], 0 or 1           probabilities [n, k], independent
 regression  float64 [n, k], target's units float64 [n, k], target's units
+next        int64 [n], number of the token log-probability of that token, and number of the
+                                           likeliest one: [n, 2]
 =========== ============================== ==========================================
+
+In ``next``, a text's next token is foretold at each step; its n rows are then all steps of all windows.
 """

@@ -94,3 +94,14 @@ def test_the_seven_segments_are_made_again_and_show_their_digits(root: Path) -> 
     assert clean[2] == "1.00,1.00,0.00,1.00,1.00,0.00,1.00,1,1,0"
     assert clean[8] == "1.00,1.00,1.00,1.00,1.00,1.00,1.00,1,0,1"
     assert len({line[:34] for line in clean}) == 10
+
+
+def test_the_counting_rhyme_is_made_again_and_its_grammar_holds(root: Path) -> None:
+    script = load_script(root / "data" / "make_counting_out.py")
+    text = (root / "data" / "counting_out.txt").read_text()
+    assert script.as_text() == text.encode()
+    lines = [line.split() for line in text.splitlines() if line]
+    assert len(lines) == script.LINES
+    for number, _, animal, verb, *place in lines:
+        assert (number == "One") == verb.endswith("s") != animal.endswith("s")
+        assert " ".join(place) == f"{script.PLACES[verb.removesuffix('s')]}."

@@ -19,7 +19,7 @@ ALWAYS = {
     *("spec.yaml", "resolved.yaml", "manifest.json", "pipeline.json", "weights.safetensors", "history.jsonl"),
     *("metrics.json", "history.png", "gradients.png", "predictions.csv", "checkpoints", "README.md"),
 }
-NO_CONFUSION = {"multi_label", "diabetes_regression"}
+NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"}
 BY_HAND = {
     "forward_two_layers": [364],
     "forward_relu": [-3],
@@ -43,13 +43,16 @@ PUBLIC = {
         "data.split.test.images": "fashion_mnist/t2k-images-idx3-ubyte.gz",
         "data.split.test.labels": "fashion_mnist/t2k-labels-idx1-ubyte.gz",
     },
+    "shakespeare_lstm": {"data.source.path": "tinyshakespeare/input.txt"},
     "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
-SMALL = {name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees")}
+SMALL = {name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees")} | {
+    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"]
+}
 """What makes the training of an experiment short enough for a test."""
 
 UPPER = {"transfer_digits": "transfer_digits_base"}

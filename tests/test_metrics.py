@@ -34,6 +34,10 @@ def rows(task: Task, count: int = ROWS, seed: int = 0) -> tuple[Any, Any, Any]:
     if task == "multilabel":
         truth = draw.integers(0, 2, (count, 4))
         return truth, 1 / (1 + np.exp(-(2 * truth - 1 + 1.5 * noise))), weights
+    if task == "next":
+        truth = draw.integers(0, 4, count)
+        likeliest = np.where(noise[:, 0] > 0, truth, 3 - truth)
+        return truth, np.stack([-np.abs(noise[:, 1]), likeliest], 1), weights
     numbers = draw.normal(5, 2, (count, 3))
     return numbers, numbers + noise[:, :3], weights
 
@@ -271,6 +275,16 @@ UNDEFINED = [
 @pytest.mark.parametrize(("name", "task", "truth", "outputs"), UNDEFINED)
 def test_undefined(name: str, task: Task, truth: Any, outputs: Any) -> None:
     assert math.isnan(metric(name).compute(np.array(truth), np.array(outputs), task))
+
+
+def test_metrics_of_a_text_by_hand() -> None:
+    truth, outputs = np.array([3, 1]), np.log([[0.5, 1.0], [0.125, 1.0]])
+    outputs[:, 1] = [3, 2]
+    values = {name: metric(name).compute(truth, outputs, "next") for name in ("perplexity", "bits_per_character")}
+    assert values == pytest.approx({"perplexity": 4, "bits_per_character": 2})
+    assert metric("log_loss").compute(truth, outputs, "next") == pytest.approx(2 * math.log(2))
+    assert metric("accuracy").compute(truth, outputs, "next") == 0.5
+    assert metric("perplexity").compute(truth, outputs * 1000, "next") == math.inf
 
 
 def test_f1_of_a_model_that_never_says_yes_is_zero() -> None:

@@ -43,6 +43,9 @@ def draw_rows(task: Task, seed: int) -> tuple[Any, Any, Any]:
             draw.random((count, classes)).round(digits),
             weights,
         )
+    if task == "next":
+        truth, likeliest = draw.integers(0, classes, (2, count))
+        return truth, np.stack([np.log(draw.random(count) + 1e-9).round(digits), likeliest], 1), weights
     targets = draw.normal(5, 2, (count, classes)).round(digits)
     return targets, targets + draw.normal(size=targets.shape).round(digits), weights
 
@@ -93,6 +96,8 @@ def ranking(function: Any) -> Oracle:
 
 
 def log_loss(truth: Any, outputs: Any, weights: Any, task: Task) -> float:
+    if task == "next":
+        return float(-np.average(outputs[:, 0], weights=weights))
     if task == "multiclass":
         return float(sk.log_loss(truth, outputs, labels=range(outputs.shape[1]), sample_weight=weights))
     pairs = columns(truth, outputs, task)
@@ -140,6 +145,8 @@ ORACLES: dict[str, Oracle] = {
     "roc_auc": ranking(sk.roc_auc_score),
     "pr_auc": ranking(sk.average_precision_score),
     "log_loss": log_loss,
+    "perplexity": lambda y, p, w, t: math.exp(-np.average(p[:, 0], weights=w)),
+    "bits_per_character": lambda y, p, w, t: -np.average(p[:, 0] / math.log(2), weights=w),
     "brier": brier,
     "mae": number(sk.mean_absolute_error),
     "mse": number(sk.mean_squared_error),
@@ -181,7 +188,7 @@ def test_a_metric_is_scikit_learns(spec: dict[str, Any], oracle: Oracle) -> None
 
 
 def test_metrics_computed_together_are_what_they_are_alone() -> None:
-    for task in ("binary", "multiclass", "multilabel", "regression"):
+    for task in ("binary", "multiclass", "multilabel", "regression", "next"):
         metrics = [METRICS.decode(name) for name, kind in METRICS.entries.items() if task in kind.tasks]
         truth, outputs, weights = draw_rows(task, 31)
         together = compute_all(metrics, truth, outputs, task, weights)

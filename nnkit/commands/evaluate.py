@@ -12,12 +12,14 @@ from nnkit.commands.rejects import Rejects
 from nnkit.commands.stored import stored_predictions
 from nnkit.config.spelling import nearest
 from nnkit.data.pipeline import Pipeline
+from nnkit.data.running import fresh
 from nnkit.errors import DataError, UsageError
 from nnkit.evaluation import Evaluation
 from nnkit.evaluation import evaluate as evaluate_predictions
 from nnkit.inference import Predictor
 from nnkit.metrics import METRICS, Metric, or_defaults
 from nnkit.predictions import Layout, Predictions, joined
+from nnkit.procedures.language import unfit_metric
 from nnkit.runs.folder import RunFolder
 from nnkit.runs.folds import combine_seeds
 from nnkit.runs.manifest import SEEDS
@@ -55,7 +57,7 @@ class EvaluationReport:
     seeds: dict[str, dict[str, float | None]] | None = None
     """By seed and metric, of a run of several seeds those that are finished."""
     notes: Sequence[str] = ()
-    """Which rows were left out as the run's spec says."""
+    """Which rows were left out as the run's spec says, and what of a text the model does not know."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the values under the split's name, and all else that was counted."""
@@ -92,9 +94,19 @@ def evaluate(
     predictor = Predictor(folder, device)
     metrics = _metrics(folder.experiment(), predictor.pipeline, gates)
     refused = Rejects(str(data))
-    evaluation = _evaluation(predict_known(predictor, data, refused), predictor.pipeline, metrics)
+    predictions = predict_known(predictor, data, refused)
+    evaluation = _evaluation(predictions, predictor.pipeline, metrics)
     failed = _failed(gates, evaluation.values, metrics)
-    return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=refused.notes)
+    notes = [*refused.notes, *_strange(data, predictions, predictor.pipeline)]
+    return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=notes)
+
+
+def _strange(data: Path, predictions: Predictions, pipeline: Pipeline) -> list[str]:
+    """Say how many tokens of a text the model does not know."""
+    if pipeline.task != "next" or not (count := int((predictions.truth == 0).sum())):
+        return []
+    kind = pipeline.tokenizer.type_name
+    return [f"{data}: {count:,} of {len(predictions.truth):,} {kind} are not in the vocabulary and stand as unknown"]
 
 
 def parse_gate(text: str) -> Gate:
@@ -156,6 +168,8 @@ def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric
     trees = pipeline.tree_input is not None
     names = [name for name, kind in METRICS.entries.items() if pipeline.task in kind.tasks and kind.of_nodes <= trees]
     if gate.metric in names:
+        if reason := unfit_metric(gate.metric, pipeline):
+            raise UsageError(f"--fail-under {reason}")
         try:
             return METRICS.decode(gate.metric)
         except ValidationError:
@@ -179,6 +193,8 @@ def _evaluation(predictions: Predictions, pipeline: Pipeline, metrics: Sequence[
 
 def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predictions:
     """Predict rows whose truth is known; raises ``DataError`` where there is none, or one that cannot be read."""
+    if predictor.pipeline.task == "next":
+        return predictor.predictions(fresh(predictor.pipeline, data))
     parts: list[Predictions] = []
     start = 0
     stream = predictor.pipeline.stream(data, format=None, columns=None, need_target=True)

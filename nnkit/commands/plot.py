@@ -83,6 +83,8 @@ def prediction_pictures(pipeline: Pipeline, predictions: Predictions) -> dict[st
     from nnkit import figures
 
     truth, outputs, classes = predictions.truth, predictions.outputs, pipeline.classes
+    if pipeline.task == "next":
+        return {}
     if pipeline.task == "regression":
         return {"residuals.png": figures.residuals(truth, outputs, pipeline.targets)}
     curves: Mapping[str, Callable[..., bytes]] = {

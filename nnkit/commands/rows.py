@@ -43,6 +43,8 @@ def choose_row(
     it out where the data has no such column. Raises ``UsageError`` for a row or a column that is not there, and
     ``DataError`` for a row that cannot be used.
     """
+    if needs_target and pipeline.task == "next":
+        raise UsageError("--of loss: a text has a loss at each step; ask for --of 'output[0,0]', a step and a token")
     cells = parse_cells(by_hand, pipeline)
     if data is None and number is None and cells.keys() >= pipeline.known.columns.keys():
         raw, row = _no_row(), TracedRow(None, None, {}, cells)
@@ -78,7 +80,7 @@ def _encoded(pipeline: Pipeline, raw: "Raw", row: TracedRow, with_target: bool) 
 def parse_cells(texts: Sequence[str], pipeline: Pipeline) -> dict[str, str]:
     """Read ``column=value``, each column once; raises ``UsageError`` for a column that the network does not read."""
     shapes = pipeline.cell_shapes()
-    known = [*shapes, *pipeline.targets]
+    known = [*shapes, *([] if pipeline.task == "next" else pipeline.targets)]
     cells: dict[str, str] = {}
     for given in texts:
         text = given.encode(errors="replace").decode()  # A shell can pass bytes that are no text.

@@ -26,14 +26,15 @@ class Dataset:
     """Rows with their inputs by name and, where known, truth, training targets and row weights.
 
     Pictures give an array where they are indexed, and become numbers from 0 to 1 where a network takes them.
-    ``truth`` is as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or int64 [n] for several classes; ``rows`` are
-    the 0-based numbers of the rows among those of their source that could be read.
+    ``truth`` is an array as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or int64 [n] for several classes; both
+    are None where unknown, and ``Ragged`` where each step of a row has its own. ``rows`` are the 0-based numbers of the
+    rows among those of their source that could be read.
     """
 
     inputs: dict[str, Input]
     rows: "NDArray[np.int64]"
-    truth: "NDArray[Any] | None" = None
-    targets: "NDArray[Any] | None" = None
+    truth: Any = None
+    targets: Any = None
     weights: "NDArray[np.float64] | None" = None
     nodes: "NDArray[np.int64] | None" = None
     """Of trees whose truth is known, the class of each node."""

@@ -11,11 +11,12 @@ from pydantic import Field, ValidationError, model_validator
 from nnkit.config.piece import Options
 from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
 from nnkit.data.sources import SourceChoice
+from nnkit.data.sources.text import TEXT, TextFile
 from nnkit.data.target import TargetState, encode, node_classes, restored, strange_nodes
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import Notes, OnUnseen, State
-from nnkit.data.transforms.tokens import Vocabulary
-from nnkit.errors import DataError, RunError, SpecError
+from nnkit.data.transforms.tokens import Tokenizer, Vocabulary
+from nnkit.errors import DataError, RunError, SpecError, UsageError
 from nnkit.shapes import Shape
 from nnkit.tasks import Task
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from nnkit.frames.table import BadRow, Frame, Raw
 
 MAX_COLUMNS = 1_000_000
+UNKNOWN = "<unknown>"
+"""What a token that is not in the vocabulary is called; no token is."""
 
 Kind = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
 
@@ -90,6 +93,12 @@ class Chunk:
         return columns.take(self.kept) if isinstance(columns, Text) else [columns[row] for row in self.kept.tolist()]
 
 
+NO_ROWS = (
+    "a language model has no rows: nnkit generate RUN --prompt TEXT goes on with a text, nnkit evaluate RUN FILE says "
+    "how well the model foretells one, nnkit trace RUN --input text=TEXT shows what it computes"
+)
+
+
 @dataclass
 class Pipeline:
     """The fitted transforms, the kinds of columns and the labels of a run."""
@@ -105,8 +114,33 @@ class Pipeline:
 
     @property
     def classes(self) -> list[str]:
-        """Labels in the model's order; the target columns in multilabel; nothing in regression."""
+        """Labels in the model's order; the target columns in multilabel; nothing in regression.
+
+        Of a language model the tokens, after what stands for one that is not in the vocabulary.
+        """
+        if self.task == "next":
+            return [UNKNOWN, *self.vocabulary.tokens]
         return list(self.known.target.classes)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts the text of a language model into tokens."""
+        tokenizer = self.known.transforms[0].transform
+        assert isinstance(tokenizer, Tokenizer)  # noqa: S101 - the pipeline was checked
+        return tokenizer
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of a language model."""
+        [state] = self.known.transforms[0].states.values()
+        assert isinstance(state, Vocabulary)  # noqa: S101 - the pipeline was checked
+        return state
+
+    def numbers(self, text: str) -> "NDArray[np.int32]":
+        """Return the numbers of a text's tokens, as a language model takes them; 0 is not in the vocabulary."""
+        from nnkit.frames.tokens import numbers_of
+
+        return numbers_of(self.tokenizer.cut(text), self.vocabulary.index)
 
     @property
     def targets(self) -> list[str]:
@@ -166,6 +200,8 @@ class Pipeline:
 
         known = self.known
         if known.target_kinds.keys() != set(known.target.columns):
+            return False
+        if known.target.task == "next" and not _reads_on(known):
             return False
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
@@ -238,6 +274,8 @@ class Pipeline:
         """
         from nnkit.data.fresh import open_source
 
+        if self.task == "next":
+            raise UsageError(NO_ROWS)
         cell_shapes, known_kinds = self.cell_shapes(), self.known.columns
         pictures = {name: shape for name, shape in cell_shapes.items() if known_kinds[name] == "image"}
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows, need_target, pictures)
@@ -323,6 +361,15 @@ class Pipeline:
         for row, reason in unusable(weights, self.known.weight).items():
             notes.refused.setdefault(row, reason)
         return weights
+
+
+def _reads_on(known: Known) -> bool:
+    """Tell whether the pipeline is one of a language model: a text, cut into tokens of one vocabulary."""
+    if not isinstance(known.source, TextFile) or len(known.transforms) != 1:
+        return False
+    [fitted] = known.transforms
+    whole = isinstance(fitted.transform, Tokenizer) and list(fitted.states) == [TEXT]
+    return whole and known.features == {"input": [TEXT]} and known.columns == {TEXT: "category"}
 
 
 def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:

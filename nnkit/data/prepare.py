@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnkit.data.running import TextPreparation
     from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Frame, Raw
 
@@ -72,14 +73,25 @@ def prepare(data: Data, task_of: Callable[[int], Task], seed: int, inherited: Kn
     ``inherited`` is what an earlier run knows of its inputs; its fitted transforms are then used, and none is fitted.
     Raises ``SpecError`` for what the spec says of columns that are not there, ``DataError`` for the data itself.
     """
-    return Preparation(data, task_of, inherited).once(seed)
+    return preparation(data, task_of, inherited).once(seed)
 
 
 def prepare_folds(
     data: Data, task_of: Callable[[int], Task], seed: int, inherited: Known | None = None
 ) -> Iterator[Prepared]:
     """Yield the rows once for each fold of ``data.split.folds``, each with a pipeline of its own."""
-    return Preparation(data, task_of, inherited).folds(seed)
+    return preparation(data, task_of, inherited).folds(seed)
+
+
+def preparation(
+    data: Data, task_of: Callable[[int], Task], inherited: Known | None = None
+) -> "Preparation | TextPreparation":
+    """Return what prepares the rows of a spec, or its text; raises as ``prepare`` does."""
+    if not data.is_text:
+        return Preparation(data, task_of, inherited)
+    from nnkit.data.running import TextPreparation
+
+    return TextPreparation(data, task_of, inherited)
 
 
 class Preparation:

@@ -7,17 +7,23 @@ from pydantic import Field, model_validator
 from nnkit.config.piece import Options
 from nnkit.data.augmentations import AugmentationChoice
 from nnkit.data.sources import SourceChoice
+from nnkit.data.sources.text import TextFile
 from nnkit.data.split import Split
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import OnUnseen
 from nnkit.data.words import Label
+
+NEXT = "next"
+"""The target of a language model: at each step the token after it."""
 
 
 class Data(Options):
     """What the model learns from."""
 
     source: SourceChoice = Field(description="Where rows come from.")
-    target: str | Annotated[list[str], Field(min_length=1)] = Field(description="The column to predict, or several.")
+    target: str | Annotated[list[str], Field(min_length=1)] = Field(
+        description="The column to predict, or several; `next` with the source `text`: the next token."
+    )
     positive: Label | None = Field(
         default=None, description="Of two classes, the one that counts as positive; default: the second in order."
     )
@@ -62,6 +68,11 @@ class Data(Options):
             if both:
                 raise ValueError(f"{both[0]} is named by target and by {option}; take it out of one")
         return self
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the data is one text, of which the next token is learned."""
+        return isinstance(self.source, TextFile)
 
     @property
     def targets(self) -> list[str]:

@@ -41,6 +41,7 @@ class TargetState(Options):
             "multiclass": count == 1 and classes >= 2,
             "multilabel": self.classes == self.columns,
             "regression": classes == 0,
+            "next": count == 1 and classes == 0,
         }
         if not fits[self.task] or len(set(self.classes)) < classes or not len(self.shift) == len(self.scale) == scaled:
             raise ValueError(f"the classes and scales do not fit a {self.task} target")

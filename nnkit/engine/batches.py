@@ -97,7 +97,8 @@ class Batch:
         if isinstance(self.targets, Tensor):
             return outputs, self.targets, self.weights
         lengths = torch.from_numpy(np.ascontiguousarray(self.targets.lengths)).to(self.device)
-        flat = outputs[inside(lengths, outputs.shape[1])]
+        is_full = self.targets.lengths.min() == outputs.shape[1]
+        flat = outputs.flatten(0, 1) if is_full else outputs[inside(lengths, outputs.shape[1])]
         targets = torch.from_numpy(self.targets.flat()).to(self.device)
         return flat, targets, None if self.weights is None else self.weights.repeat_interleave(lengths)
 
@@ -168,6 +169,13 @@ class RowBatches:
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the row numbers of the 0-based ``epoch`` in the order in which training takes them."""
         return self._order.of(epoch)
+
+    def counts(self, epoch: int) -> NDArray[np.int64] | None:
+        """Return the targets of each step of the 0-based ``epoch``, or None where each row has one."""
+        targets = self.rows.targets
+        if isinstance(targets, Tensor):
+            return None
+        return np.add.reduceat(targets.lengths[self.order(epoch)], np.arange(0, len(self.rows), self.size))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of the 0-based ``epoch`` from the one with the number ``start``."""

@@ -85,11 +85,12 @@ class GradientPhase:
         lr_per_step: bool = False,
         forward: Callable[[Mapping[str, Tensor | Padded]], Tensor] | None = None,
         augment: Callable[[Mapping[str, Any], Draws], Augmented] | None = None,
+        reading: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Make a phase from its parts.
 
         ``forward`` computes the network's outputs in training where that is not the network itself; ``augment``
-        changes the inputs of training rows.
+        changes the inputs of training rows; validation rows go through the network within ``reading``.
         """
         self.name = name
         self.epochs = epochs
@@ -98,6 +99,7 @@ class GradientPhase:
         self.network = network
         self._forward = forward or network
         self._augment = augment
+        self._reading = reading
         self._loss = loss
         self._optimizer = optimizer
         self._data = data
@@ -173,7 +175,7 @@ class GradientPhase:
         total = loss if penalty is None else loss + penalty * share
         (total if self._scaler is None else self._scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
         if self._scoring.score is not None:
-            self._outputs.append(outputs.detach())
+            self._outputs.append(self._scoring.kept(outputs.detach(), targets))
         return total.detach()
 
     def _row_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, seen: Augmented) -> Tensor:
@@ -208,9 +210,10 @@ class GradientPhase:
 
     def summary(self, epoch: int) -> dict[str, float]:
         """Return train and validation values, the learning rate and the norm of the last gradient."""
-        values = {"train_loss": mean_loss(self.losses(), self._data.size, len(self._data.rows))}
+        data = self._data
+        values = {"train_loss": mean_loss(self.losses(), data.size, len(data.rows), data.counts(epoch))}
         if self._outputs:
-            values |= self._scoring.train(torch.cat(self._outputs), self._data.order(epoch))
+            values |= self._scoring.train(torch.cat(self._outputs), data.order(epoch))
         self._losses, self._outputs = [], []
         if self._validation is not None:
             values |= self._scoring.validation(*self._evaluate(self._validation))
@@ -221,14 +224,14 @@ class GradientPhase:
     def _evaluate(self, rows: Batch) -> tuple[float, Tensor | None]:
         self.network.train(False)
         losses, outputs = [], []
-        with torch.inference_mode():
+        with torch.inference_mode(), self._reading():
             for part in rows.split(self._options.evaluation_part):
                 inputs = part.floats(self._options.dtype)
                 with self._autocast():
                     output = self.network(inputs)
                 output, targets, weights = part.aligned(output.float() if self._options.autocast else output)
                 if self._scoring.score is not None:
-                    outputs.append(output)
+                    outputs.append(self._scoring.kept(output, targets))
                 loss = self._loss(output, targets)
                 losses.append(loss if weights is None else loss * weights)
             penalty = self.network.penalty()

@@ -13,6 +13,8 @@ Truth: TypeAlias = NDArray[np.generic] | Ragged
 """The truth of rows; ragged where each step of a sequence or each node of a tree has an output of its own."""
 Score: TypeAlias = Callable[[Truth, NDArray[np.float64]], dict[str, float]]
 """f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``, outputs flat where the truth is ragged."""
+Keep: TypeAlias = Callable[[Any, Any], Any]
+"""f(outputs, targets), both with a row for each target, -> what is kept of them until the end of the epoch."""
 Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
 """What turns an engine's raw outputs [n, ...] into predictions."""
 
@@ -26,6 +28,12 @@ class Scoring:
     finish: Finish
     truth: Truth
     validation_truth: Truth | None
+    keep: Keep | None = None
+    """What of a step's outputs is kept for ``finish``, where that is not the outputs themselves."""
+
+    def kept(self, outputs: Any, targets: Any) -> Any:
+        """Return what is kept of outputs until the end of the epoch."""
+        return outputs if self.keep is None else self.keep(outputs, targets)
 
     def train(self, outputs: Any, order: NDArray[np.int64]) -> dict[str, float]:
         """Return the values of an epoch's outputs, which stand in its ``order``."""
@@ -49,8 +57,13 @@ def flat(truth: Truth) -> NDArray[np.generic]:
     return truth.flat() if isinstance(truth, Ragged) else truth
 
 
-def mean_loss(losses: NDArray[np.float32], size: int, rows: int) -> float:
-    """Return the mean over ``rows`` rows of the losses of steps of ``size`` rows, of which the last may be smaller."""
+def mean_loss(losses: NDArray[np.float32], size: int, rows: int, counts: NDArray[np.int64] | None = None) -> float:
+    """Return the mean over ``rows`` rows of the losses of steps of ``size`` rows, of which the last may be smaller.
+
+    Where a row has several targets, ``counts`` says how many each step has, and the mean is over these.
+    """
+    if counts is not None:
+        return float((losses.astype(np.float64) * counts).sum() / counts.sum())
     last = rows - size * (len(losses) - 1)
     before = float(losses[:-1].sum(dtype=np.float64))
     return (before * size + float(losses[-1]) * last) / rows

@@ -41,12 +41,25 @@ def vocabulary(texts: Iterable[tuple[Sequence[str], int]], max_size: int | None,
 
 def numbered(texts: Words, cut: Callable[[str], Sequence[str]], index: Mapping[str, int], most: int | None) -> Ragged:
     """Return the numbers (int32) of each text's tokens, of the first ``most`` of them; a missing text has none."""
-    distinct = [_numbers(cut(text)[:most], index) for text in texts.words]
+    distinct = [numbers_of(cut(text)[:most], index) for text in texts.words]
     nothing = np.empty(0, np.int32)
     lengths = np.array([*map(len, distinct), 0], np.int64)
     ends = np.cumsum(lengths)
     return Ragged(np.concatenate([*distinct, nothing]), lengths[texts.codes], ends[texts.codes])
 
 
-def _numbers(tokens: Sequence[str], index: Mapping[str, int]) -> NDArray[np.int32]:
+def numbers_of(tokens: Sequence[str], index: Mapping[str, int]) -> NDArray[np.int32]:
+    """Return the number of each token, 0 for one that has none."""
     return np.fromiter((index.get(token, UNKNOWN) for token in tokens), np.int32, len(tokens))
+
+
+CLOSING = frozenset(".,;:!?)]}»%…”’")
+OPENING = frozenset("([{«„“‘¿¡")
+
+
+def joined_word(before: str, token: str) -> str:
+    """Return a token of ``words`` as it is written behind a text: signs stand close to their words."""
+    if not before or before[-1].isspace() or before[-1] in OPENING or token in CLOSING:
+        return token
+    opens = before[-1] in "\"'" and (len(before) == 1 or before[-2].isspace())
+    return token if opens or "-" in (before[-1], token) else f" {token}"

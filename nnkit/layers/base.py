@@ -87,6 +87,10 @@ class Layer(Piece):
         """Return the layer as it is for an input of ``size`` tokens."""
         return self
 
+    def of_tokens(self, count: int) -> "Layer":
+        """Return the layer as it is where the data has one vocabulary, of ``count`` tokens."""
+        return self
+
     def native(self, *inputs: Shape) -> "list[Op] | None":
         """Return what the native engine does for the layer, or None where it cannot; the weights have their own names.
 

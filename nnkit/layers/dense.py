@@ -1,6 +1,6 @@
 """Layers that connect every value with every unit, and those that only apply a function."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,21 +39,34 @@ class Dense(Activated):
     kernels: ClassVar[Kernels] = {"kernel": (-1,)}
     example = Example({"units": 3})
 
-    units: int = Field(gt=0, description="Number of outputs.")
+    units: Annotated[int, Field(gt=0)] | Literal["vocabulary"] = Field(
+        description="Number of outputs; `vocabulary`: one for each token of a language model's text, and the unknown."
+    )
     use_bias: bool = Field(default=True, description="Add a learned number to each output.")
     init: InitializerChoice = Field(
         default=INITIALIZERS.decode("glorot_uniform"), description="How the kernel is drawn before training."
     )
     bias_init: InitializerChoice = Field(default=ZEROS, description="How the bias starts.")
 
+    @property
+    def size(self) -> int:
+        """The number of units; raises ``ShapeError`` where it is the vocabulary's and nobody has said that."""
+        if self.units == "vocabulary":
+            raise ShapeError("dense counts the tokens of the data's vocabulary, and there is not one; set units")
+        return self.units
+
+    def of_tokens(self, count: int) -> Layer:
+        """Return the layer with a unit for each token, where it asks for that."""
+        return self.model_copy(update={"units": count}) if self.units == "vocabulary" else self
+
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the input's shape with the last axis of ``units``."""
         last_axis(self, inputs)
-        return self.activated((*one(self, inputs)[:-1], self.units))
+        return self.activated((*one(self, inputs)[:-1], self.size))
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Return kernel and bias."""
-        size, units = last_axis(self, inputs), self.units
+        size, units = last_axis(self, inputs), self.size
         weights = {"kernel": Weight((size, units), self.init, size, units)}
         return weights | ({"bias": Weight((units,), self.bias_init, units, units)} if self.use_bias else {})
 
@@ -62,14 +75,14 @@ class Dense(Activated):
         from nnkit.engine.native import Op
 
         weights = ("kernel", "bias") if self.use_bias else ("kernel",)
-        product = Op("dense", last_axis(self, inputs), self.units, weights, trained=True)
-        return [product, *self.native_activation(self.units)]
+        product = Op("dense", last_axis(self, inputs), self.size, weights, trained=True)
+        return [product, *self.native_activation(self.size)]
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the dense module."""
         from nnkit.nn import basic
 
-        return basic.Dense(last_axis(self, inputs), self.units, self.use_bias, self.function)
+        return basic.Dense(last_axis(self, inputs), self.size, self.use_bias, self.function)
 
 
 @LAYERS.register("activation")

@@ -79,6 +79,7 @@ _USUAL: dict[Task, tuple[str, ...]] = {
     "multiclass": ("accuracy", "f1", "log_loss"),
     "multilabel": ("accuracy", "f1", "roc_auc"),
     "regression": ("mae", "rmse", "r2"),
+    "next": ("log_loss", "perplexity", "accuracy"),
 }
 
 

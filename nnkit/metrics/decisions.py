@@ -15,15 +15,20 @@ NAN = float("nan")
 
 @METRICS.register("accuracy")
 class Accuracy(Metric):
-    """Share of the rows that are predicted right; with several labels, of the rows where every label is."""
+    """Share of the rows that are predicted right; with several labels, of the rows where every label is.
 
-    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    Of a language model the share of the tokens that were its likeliest.
+    """
+
+    tasks = frozenset({"binary", "multiclass", "multilabel", "next"})
     goal = "max"
 
     def value(self, sample: Sample) -> float:
         """Return scikit-learn's accuracy_score."""
         if sample.task == "multilabel":
             return float(sample.mean((sample.truth == sample.decided).all(axis=1)))
+        if sample.task == "next":
+            return float(sample.mean(sample.truth == sample.decided))
         return float(sample.tallies.hits.sum()) / sample.total
 
 

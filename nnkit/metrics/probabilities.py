@@ -64,15 +64,20 @@ class PrAuc(_Ranking):
 
 @METRICS.register("log_loss")
 class LogLoss(Metric):
-    """Mean of minus the log of the probability given to the truth; with several labels the mean over them too."""
+    """Mean of minus the log of the probability given to the truth; with several labels the mean over them too.
 
-    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    Of a language model it is in nats a token.
+    """
+
+    tasks = frozenset({"binary", "multiclass", "multilabel", "next"})
     goal = "min"
 
     def value(self, sample: Sample) -> float:
         """Return scikit-learn's log_loss, which takes probabilities of 0 and 1 for the next number to them."""
         import numpy as np
 
+        if sample.task == "next":
+            return -float(sample.mean(sample.outputs[:, 0]))
         least = np.finfo(np.float64).eps
         if sample.task == "multiclass":
             # Probabilities that were computed in float32 add up to 1 only nearly.

@@ -95,12 +95,14 @@ def predicted(outputs: "Floats", task: Task) -> "Truth":
     """Return what outputs decide for, in the form of the truth.
 
     Binary and multilabel: 1 where the probability is above 1/2. Multiclass: the index of the likeliest class, the first
-    of equals. Regression: the outputs.
+    of equals. Regression: the outputs. Next: the likeliest token.
     """
     import numpy as np
 
     if task == "regression":
         return outputs
+    if task == "next":
+        return outputs[:, 1].astype(np.int64)
     if task == "multiclass":
         return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
     return (outputs > 0.5).astype(np.int64)

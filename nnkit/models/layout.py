@@ -150,6 +150,8 @@ class _Layout:
             return
         if reads and reads[0] in self.vocabularies:
             node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.vocabularies[reads[0]])})
+        if len(self.vocabularies) == 1:
+            node = node.model_copy(update={"layer": node.layer.of_tokens(*self.vocabularies.values())})
         try:
             output = node.layer.out_shape(*known)
             weights = node.layer.weights(*known)

@@ -1,6 +1,7 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from nnkit.metrics import compute_all
 from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
+from nnkit.procedures import language
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
 from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, tree_truth
 from nnkit.shapes import Shape, show
@@ -88,6 +90,8 @@ class Supervised(Procedure):
             self._stateful_problem(plan, loop),
             *tree_problems(pipeline, loop, self.root_weight),
         ]
+        if language.is_language(pipeline):
+            found += [] if any(found) else language.problems(plan, pipeline, loop)
         metrics = [
             Problem(
                 ("training", "metrics", index),
@@ -170,6 +174,9 @@ class Supervised(Procedure):
         """Return what applies the absorbed activation and gives float64 arrays."""
         head = plan.head if self._fuses(plan) else None
 
+        if task == "next":
+            return to_float64
+
         def finished(outputs: "Any") -> "NDArray[np.float64]":
             activated = outputs if head is None else apply(head, outputs)
             values = to_float64(self.loss.probabilities(activated))
@@ -196,6 +203,9 @@ class Supervised(Procedure):
         from nnkit.engine.gradient import GradientPhase
         from nnkit.engine.tuning import compiled
 
+        options, carries = step_options(work), language.carries(work)
+        if carries:
+            work, options = language.in_streams(work, options)
         network, validation = cast("GraphNetwork", work.network), work.prepared.validation
         epochs = work.loop.epochs if epochs is None else epochs
         draws = draws_on(torch.device(work.device), work.seed, name)
@@ -214,12 +224,13 @@ class Supervised(Procedure):
             ),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
-            options=step_options(work),
+            options=options,
             draws=draws,
             lr_factor=self._lr_factor(epochs),
             lr_per_step=self._lr_per_step,
             forward=compiled(network) if work.loop.compile else None,
             augment=augmenter(work.prepared.augment, work.plan.inputs),
+            reading=network.stepping if carries else nullcontext,
         )
 
     def _native_phase(self, work: Work) -> "Phase":
@@ -338,6 +349,7 @@ class Supervised(Procedure):
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
             truth=_truth(train),
             validation_truth=_truth(validation) if validation else None,
+            keep=language.keep(pipeline),
         )
 
 
@@ -345,8 +357,8 @@ def _truth(rows: "Dataset") -> "Truth":
     """Return the truth of each output."""
     if rows.trees is not None:
         return tree_truth(rows)
-    assert rows.truth is not None  # noqa: S101 - supervised data always has it
-    return rows.truth
+    truth: Truth = rows.truth
+    return truth
 
 
 def apply(activation: "Activation", outputs: Any) -> Any:
@@ -375,6 +387,9 @@ def expected_output(pipeline: Pipeline) -> tuple[Shape, str]:
         return (1,), f"two classes ({' and '.join(pipeline.classes)})"
     if pipeline.task == "multiclass":
         return (len(pipeline.classes),), f"{len(pipeline.classes)} classes"
+    if pipeline.task == "next":
+        count = len(pipeline.classes)
+        return (None, count), f"{count} tokens, the unknown one among them, at each step"
     targets = len(pipeline.targets)
     return (targets,), f"{targets} target{'s' if targets > 1 else ''} ({', '.join(pipeline.targets)})"
 

@@ -37,8 +37,9 @@ def model_card(
 
 def _what(experiment: Experiment) -> str:
     training, targets = experiment.training, ", ".join(f"`{name}`" for name in experiment.data.targets)
+    does = "goes on with a text token by token" if experiment.data.is_text else f"predicts {targets}"
     return (
-        f"A `{experiment.model.type_name}` model that predicts {targets}, trained by "
+        f"A `{experiment.model.type_name}` model that {does}, trained by "
         f"`{training.procedure.type_name}` for up to {training.epochs} epochs with batches of {training.batch_size} "
         "rows. "
         "`spec.yaml` is the experiment as it was written, `resolved.yaml` with every default."
@@ -91,6 +92,8 @@ def _confusion(text: str) -> str:
 def _use(experiment: Experiment, manifest: Manifest) -> list[str]:
     if members := manifest.members:
         return [f"Each of `{members[0]}` to `{members[-1]}` is a run with a model of its own."]
+    if experiment.data.is_text:
+        return [*READ_ON, SAFE]
     source = experiment.data.source
     what, name = "a CSV or JSON Lines file of new rows", "rows.csv"
     if source.type_name in ("idx", "images"):
@@ -100,8 +103,15 @@ def _use(experiment: Experiment, manifest: Manifest) -> list[str]:
     return [
         f"From this folder alone, with {what}, or `-` for what comes through a pipe:",
         f"```sh\nnnkit predict . {name}\nnnkit evaluate . {name}\n```",
-        "Everything here is text, pictures or plain numbers (`weights.safetensors`): opening it runs no code.",
+        SAFE,
     ]
+
+
+SAFE = "Everything here is text, pictures or plain numbers (`weights.safetensors`): opening it runs no code."
+READ_ON = (
+    "From this folder alone, with the beginning of a text, or a file of other text in UTF-8:",
+    "```sh\nnnkit generate . --prompt TEXT -n 500 --temperature 0.8\nnnkit evaluate . text.txt\n```",
+)
 
 
 def _data(experiment: Experiment, manifest: Manifest) -> str:

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from nnkit.errors import SpecError
 from nnkit.layers.base import LAYERS, ShapeError
+from nnkit.models.base import MODELS
 from nnkit.shapes import Shape
 from tests.layers.tools import build
 
@@ -85,3 +87,10 @@ def test_glu_is_torchs() -> None:
 def test_shapes_that_do_not_fit_are_named(options: Any, shapes: list[Shape], message: str) -> None:
     with pytest.raises(ShapeError, match=re.escape(message)):
         LAYERS.decode(options).out_shape(*shapes)
+
+
+def test_units_may_be_as_many_as_the_vocabulary_has_tokens() -> None:
+    model = MODELS.decode({"type": "network", "layers": [{"type": "dense", "units": "vocabulary"}]})
+    assert model.plan({"input": (3,)}, {"input": 7}).output_shape == (7,)
+    with pytest.raises(SpecError, match="counts the tokens of the data's vocabulary, and there is not one; set units"):
+        model.plan({"input": (3,)})

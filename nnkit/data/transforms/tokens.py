@@ -1,6 +1,6 @@
 """Transforms that make sequences of numbers of text: a number for each token, from a vocabulary."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -24,6 +24,11 @@ class Vocabulary(State):
     def size(self) -> int:
         """How many numbers there are."""
         return len(self.tokens) + 1
+
+    @property
+    def index(self) -> dict[str, int]:
+        """The number of each token."""
+        return {token: number for number, token in enumerate(self.tokens, start=1)}
 
 
 class Tokenizer(Transform):
@@ -51,19 +56,32 @@ class Tokenizer(Transform):
         """Return the vocabulary; raises ``DataError`` where no training row has a token, or there are too many."""
         import numpy as np
 
-        from nnkit.frames.tokens import vocabulary
-
         texts, cut = column.values, self.cut
         times = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.words)).tolist()
-        found = vocabulary(zip(map(cut, texts.words), times, strict=True), self.max_size, self.min_count)
+        return self.learned(zip(map(cut, texts.words), times, strict=True), column.source)
+
+    def learned(self, texts: Iterable[tuple[Sequence[str], int]], name: str) -> Vocabulary:
+        """Return the vocabulary of the tokens of texts, each with how often it comes; ``name`` is their column.
+
+        Raises ``DataError`` where there is no token, or there are too many.
+        """
+        from nnkit.frames.tokens import vocabulary
+
+        found = vocabulary(texts, self.max_size, self.min_count)
         tokens = [token for token in found if len(token) <= LONGEST]
         if not tokens:
-            raise DataError(
-                f"the column {column.source} has no token that comes {self.min_count} times in the training rows"
-            )
+            raise DataError(f"the column {name} has no token that comes {self.min_count} times in the training rows")
         if len(tokens) > MAX_TOKENS:
-            raise DataError(f"the column {column.source} has {len(tokens)} tokens, at most {MAX_TOKENS}; set max_size")
+            raise DataError(f"the column {name} has {len(tokens)} tokens, at most {MAX_TOKENS}; set max_size")
         return Vocabulary(tokens=tokens)
+
+    def learns_unknown(self, state: Vocabulary) -> bool:
+        """Tell whether training rows may have tokens outside of the vocabulary, so that a model learns what 0 is."""
+        return self.min_count > 1 or len(state.tokens) == self.max_size
+
+    def joined(self, before: str, token: str) -> str:
+        """Return a token as it is written behind a text, with the blank between them where there is one."""
+        raise TypeError(f"{type(self).__name__} does not say how it joins")
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
         """Return the numbers of the tokens; a row without any is refused."""
@@ -72,8 +90,7 @@ class Tokenizer(Transform):
         from nnkit.frames.table import Column
         from nnkit.frames.tokens import numbered
 
-        index = {token: number for number, token in enumerate(state.tokens, start=1)}
-        sequences = numbered(column.values, self.cut, index, self.max_length)
+        sequences = numbered(column.values, self.cut, state.index, self.max_length)
         for row in np.flatnonzero(sequences.lengths == 0).tolist():
             notes.refused.setdefault(row, f"{column.source} is empty")
         return {name: Column(sequences, column.source)}
@@ -89,6 +106,10 @@ class Characters(Tokenizer):
         from nnkit.frames.tokens import characters
 
         return characters
+
+    def joined(self, before: str, token: str) -> str:
+        """Return the character."""
+        return token
 
 
 @TRANSFORMS.register("words")
@@ -106,3 +127,9 @@ class WordTokens(Tokenizer):
         from nnkit.frames.tokens import words
 
         return (lambda text: words(text.lower())) if self.lower else words
+
+    def joined(self, before: str, token: str) -> str:
+        """Return the word behind a blank, and a sign as it is usually set."""
+        from nnkit.frames.tokens import joined_word
+
+        return joined_word(before, token)
