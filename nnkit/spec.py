@@ -16,7 +16,7 @@ from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
 from nnkit.data.augmentations import unfit
 from nnkit.data.pipeline import Known
-from nnkit.data.prepare import Preparation, Prepared, prepare, prepare_folds
+from nnkit.data.prepare import Prepared, preparation_of, prepare, prepare_folds
 from nnkit.data.spec import Data
 from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle
 from nnkit.errors import Problem, ResourceError, RunError, SpecError
@@ -147,7 +147,8 @@ def ready_folds(loaded: Loaded) -> Iterator[Ready]:
     found.add(_unfit(experiment))
     with found.collecting():
         splits = prepare_folds if experiment.data.split.folds else _prepare_once
-        for prepared in splits(experiment.data, procedure.task, experiment.seed, _inherited(loaded)):
+        arguments = (experiment.data, procedure.task, experiment.seed, _inherited(loaded), procedure.quantiles)
+        for prepared in splits(*arguments):
             yield _checked(loaded, experiment, prepared, found)
 
 
@@ -162,8 +163,10 @@ class Seeds:
         self._found = _Problems(loaded.document)
         self._found.add(_unfit(loaded.experiment))
         with self._found.collecting():
-            task_of = loaded.experiment.training.procedure.task
-            self._preparation = Preparation(loaded.experiment.data, task_of, _inherited(loaded))
+            procedure = loaded.experiment.training.procedure
+            self._preparation = preparation_of(
+                loaded.experiment.data, procedure.task, _inherited(loaded), procedure.quantiles
+            )
         self._last: Ready | None = None
 
     def ready(self, seed: int) -> Ready:

@@ -18,7 +18,8 @@ ALWAYS = {
     *("spec.yaml", "resolved.yaml", "manifest.json", "pipeline.json", "weights.safetensors", "history.jsonl"),
     *("metrics.json", "history.png", "gradients.png", "predictions.csv", "checkpoints", "README.md"),
 }
-NO_CONFUSION = {"multi_label", "diabetes_regression"}
+FORECASTS = {"airline_forecast", "electricity_forecast", "seasonal_forecast"}
+NO_CONFUSION = {"multi_label", "diabetes_regression"} | FORECASTS
 BY_HAND = {
     "forward_two_layers": [364],
     "forward_relu": [-3],
@@ -42,6 +43,8 @@ PUBLIC = {
         "data.split.test.images": "fashion_mnist/t2k-images-idx3-ubyte.gz",
         "data.split.test.labels": "fashion_mnist/t2k-labels-idx1-ubyte.gz",
     },
+    "airline_forecast": {"data.source.path": "time_series/airline-passengers.csv"},
+    "electricity_forecast": {"data.source.path": "ett/ETTh1.csv"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
@@ -102,7 +105,10 @@ def test_trains_to_a_whole_run_folder(
     metrics = json.loads((folder / "metrics.json").read_text())
     assert ("test" in metrics) == (spec.stem not in BY_HAND)
     expected = [metric.key for metric in load(spec).experiment.training.metrics]
-    assert all(list(values) == expected for values in metrics.values())
+    assert all(list(values)[: len(expected)] == expected for values in metrics.values())
+    beside = {name for values in metrics.values() for name in list(values)[len(expected) :]}
+    assert ({name.partition("_")[0] for name in beside} == {"naive", "seasonal"}) == (spec.stem in FORECASTS)
+    assert (folder / "forecast.png").exists() == (spec.stem in FORECASTS)
 
 
 @pytest.mark.parametrize(("name", "numbers"), BY_HAND.items())

@@ -9,14 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnkit.commands.rejects import Rejects
+from nnkit.commands.results import judge, metrics_of, predictions_of
 from nnkit.config.spelling import nearest
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import DataError, UsageError
-from nnkit.evaluation import Evaluation
-from nnkit.evaluation import evaluate as evaluate_predictions
+from nnkit.evaluation import Evaluation, beaten
 from nnkit.inference import Predictor
-from nnkit.metrics import METRICS, Metric, or_defaults
-from nnkit.predictions import Layout, Predictions, read_predictions
+from nnkit.metrics import METRICS, Metric
+from nnkit.predictions import Predictions, read_predictions
 from nnkit.runs.folder import PREDICTIONS, RunFolder
 from nnkit.runs.folds import combine_seeds
 from nnkit.runs.manifest import SEEDS
@@ -54,7 +54,7 @@ class EvaluationReport:
     seeds: dict[str, dict[str, float | None]] | None = None
     """By seed and metric, of a run of several seeds those that are finished."""
     notes: Sequence[str] = ()
-    """Which rows were left out as the run's spec says."""
+    """Which rows were left out as the run's spec says, and which naive forecasts are better."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the values under the split's name, and all else that was counted."""
@@ -91,9 +91,10 @@ def evaluate(
     predictor = Predictor(folder, device)
     metrics = _metrics(folder.experiment(), predictor.pipeline, gates)
     refused = Rejects(str(data))
-    evaluation = _evaluation(predict_known(predictor, data, refused), predictor.pipeline, metrics)
+    evaluation = judge(predictor.pipeline, predict_known(predictor, data, refused), metrics)
     failed = _failed(gates, evaluation.values, metrics)
-    return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=refused.notes)
+    notes = [*refused.notes, *beaten(evaluation.values)]
+    return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=notes)
 
 
 def parse_gate(text: str) -> Gate:
@@ -114,14 +115,16 @@ def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     pipeline = (folds[0] if folds else folder).pipeline()
     metrics = _metrics(experiment, pipeline, gates)
     stored = folder.metrics()
-    predictions = read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), _layout(pipeline))
-    evaluation = _evaluation(predictions, pipeline, metrics)
+    predictions = read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), pipeline.layout)
+    evaluation = judge(pipeline, predictions, metrics)
     if not folds:
         split = list(stored)[-1]
-        return EvaluationReport(split, evaluation, evaluation.values, None, _failed(gates, evaluation.values, metrics))
+        failed, notes = _failed(gates, evaluation.values, metrics), beaten(evaluation.values)
+        return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=notes)
     split = list(stored["mean"])[-1]
     values, deviation = stored["mean"][split], stored["deviation"][split]
-    return EvaluationReport(split, evaluation, values, deviation, _failed(gates, evaluation.values | values, metrics))
+    failed = _failed(gates, evaluation.values | values, metrics)
+    return EvaluationReport(split, evaluation, values, deviation, failed, notes=beaten(values))
 
 
 def _of_seeds(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
@@ -140,13 +143,9 @@ def _of_seeds(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     return EvaluationReport(split, evaluation, values, deviation, _failed(gates, values, metrics), seeds)
 
 
-def _layout(pipeline: Pipeline) -> Layout:
-    return Layout(pipeline.task, pipeline.classes, pipeline.targets)
-
-
 def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) -> list[Metric]:
     """Return the metrics of the spec, or the usual ones of the task, and those that only gates name."""
-    metrics = list(or_defaults(experiment.training.metrics, pipeline.task))
+    metrics = list(metrics_of(experiment, pipeline))
     known = {metric.key for metric in metrics}
     return metrics + [_gate_metric(gate, pipeline, sorted(known)) for gate in gates if gate.metric not in known]
 
@@ -169,11 +168,6 @@ def _failed(gates: Sequence[Gate], values: dict[str, float | None], metrics: Seq
     return [failure for failure in failures if failure]
 
 
-def _evaluation(predictions: Predictions, pipeline: Pipeline, metrics: Sequence[Metric]) -> Evaluation:
-    truth, outputs = predictions.truth, predictions.outputs
-    return evaluate_predictions(truth, outputs, pipeline.task, pipeline.classes, metrics, predictions.weights)
-
-
 def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predictions:
     """Predict rows whose truth is known; raises ``DataError`` where there is none, or one that cannot be read."""
     import numpy as np
@@ -185,7 +179,7 @@ def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predict
         refused.take(chunk, stream)
         rows = chunk.dataset
         if rows.truth is not None and len(rows):
-            parts.append(Predictions(rows.rows, rows.truth, predictor.outputs(rows, start), rows.weights))
+            parts.append(predictions_of(rows, predictor.outputs(rows, start)))
         start += len(rows)
     if not parts:
         raise DataError(f"{data}: has no rows to evaluate; give a file with rows that have the target")
@@ -195,4 +189,6 @@ def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predict
         np.concatenate([part.truth for part in parts]),
         np.concatenate([part.outputs for part in parts]),
         np.concatenate(weights) if weights else None,
+        {name: [text for part in parts for text in part.marks[name]] for name in parts[0].marks},
+        {name: np.concatenate([part.naive[name] for part in parts]) for name in parts[0].naive},
     )

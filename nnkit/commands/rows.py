@@ -40,6 +40,8 @@ def choose_row(
     it out where the data has no such column. Raises ``UsageError`` for a row or a column that is not there, and
     ``DataError`` for a row that cannot be used.
     """
+    if pipeline.known.windows is not None:
+        raise UsageError("trace follows one row, and this network sees a window of several; trace a network of rows")
     cells = parse_cells(by_hand, pipeline)
     if data is None and number is None and cells.keys() >= pipeline.known.columns.keys():
         raw, row = _no_row(), TracedRow(None, None, {}, cells)

@@ -1,10 +1,11 @@
 """Datasets: rows as the arrays that a network takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.errors import DataError, Problem, SpecError
+from nnkit.metrics.yardstick import Yardstick
 from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Dataset:
     truth: "NDArray[Any] | None" = None
     targets: "NDArray[Any] | None" = None
     weights: "NDArray[np.float64] | None" = None
+    yardstick: Yardstick | None = None
+    """Of windows what their forecasts are measured against."""
+    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Of windows the ``series``, and the ``time`` of the last row that they see, where rows have such."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,6 +86,23 @@ def _shape(column: "Column") -> Shape:
     """Return the shape of a column's cells; a sequence has an axis that varies."""
     shape: Shape = column.values.shape[1:]
     return (None, *shape[1:]) if column.is_sequence else shape
+
+
+SHOWN = 5
+"""Rows that a message names, of those that cannot be used."""
+
+
+def refuse(refused: Mapping[int, str], lines: Sequence[int], title: str) -> None:
+    """Raise ``DataError`` with the first rows that cannot be used, by their ``lines`` in the source, if there are any.
+
+    ``refused`` has the reasons by the rows' places.
+    """
+    if not refused:
+        return
+    rows = sorted(refused)
+    shown = [f"{title}:{lines[row]}: {refused[row]}" for row in rows[:SHOWN]]
+    more = [f"and {len(rows) - SHOWN} more rows"] if len(rows) > SHOWN else []
+    raise DataError("\n".join([*shown, *more]))
 
 
 MISSING = "missing"

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from nnkit.engine.ragged import Ragged
 
-Score: TypeAlias = Callable[[NDArray[np.generic], NDArray[np.float64]], dict[str, float]]
-"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``."""
+Score: TypeAlias = Callable[..., dict[str, float]]
+"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``; of forecasts f(truth, outputs, yardstick)."""
 Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
 """What turns an engine's raw outputs [n, ...] into predictions."""
 
@@ -24,12 +24,16 @@ class Scoring:
     finish: Finish
     truth: NDArray[np.generic] | Ragged
     validation_truth: NDArray[np.generic] | Ragged | None
+    yardstick: Any = None
+    """What the forecasts of rows are measured against, to be indexed as the truth is; None where there is none."""
+    validation_yardstick: Any = None
 
     def train(self, outputs: Any, order: NDArray[np.int64]) -> dict[str, float]:
         """Return the values of an epoch's outputs, which stand in its ``order``."""
         if self.score is None:
             return {}
-        values = self.score(_flat(self.truth[order]), self.finish(outputs))
+        measures = () if self.yardstick is None else (self.yardstick[order],)
+        values = self.score(_flat(self.truth[order]), self.finish(outputs), *measures)
         return {f"train_{key}": value for key, value in values.items()}
 
     def validation(self, loss: float, outputs: Any) -> dict[str, float]:
@@ -38,7 +42,8 @@ class Scoring:
             return {}
         values = {"loss": loss}
         if self.score is not None:
-            values |= self.score(_flat(self.validation_truth), self.finish(outputs))
+            measures = () if self.validation_yardstick is None else (self.validation_yardstick,)
+            values |= self.score(_flat(self.validation_truth), self.finish(outputs), *measures)
         return {f"validation_{key}": value for key, value in values.items()}
 
 

@@ -2,8 +2,18 @@
 
 from nnkit.figures.curves import precision_recall, roc
 from nnkit.figures.depth import gradients
+from nnkit.figures.horizon import forecasts
 from nnkit.figures.matrix import confusion_matrix
 from nnkit.figures.progress import history
 from nnkit.figures.quality import calibration, residuals
 
-__all__ = ["calibration", "confusion_matrix", "gradients", "history", "precision_recall", "residuals", "roc"]
+__all__ = [
+    "calibration",
+    "confusion_matrix",
+    "forecasts",
+    "gradients",
+    "history",
+    "precision_recall",
+    "residuals",
+    "roc",
+]

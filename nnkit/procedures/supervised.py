@@ -1,6 +1,6 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from pydantic import Field
@@ -64,6 +64,11 @@ class Supervised(Procedure):
         description="`uniform` takes each row once an epoch; `balanced` draws with replacement, each class as often.",
     )
 
+    @property
+    def quantiles(self) -> Sequence[float]:
+        """Those of the loss."""
+        return self.loss.quantiles
+
     def task(self, targets: int) -> Task:
         """Return what the loss means with so many targets; raises ``SpecError`` where it takes only one."""
         if targets == 1:
@@ -88,6 +93,13 @@ class Supervised(Procedure):
             )
             for index, metric in enumerate(loop.metrics)
             if pipeline.task not in metric.tasks
+        ]
+        windows = pipeline.known.windows
+        naive = list(windows.options.seasons) if windows else []
+        metrics += [
+            Problem(("training", "metrics", index), f"{metric.key} {lack}")
+            for index, metric in enumerate(loop.metrics)
+            if (lack := metric.lacks(naive, pipeline.quantiles))
         ]
         return [problem for problem in (*found, *metrics) if problem]
 
@@ -306,8 +318,12 @@ class Supervised(Procedure):
         pipeline, validation = work.prepared.pipeline, work.prepared.validation
         finish, metrics = self.finish(work.plan, pipeline.task), work.loop.metrics
 
-        def score(truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]") -> dict[str, float]:
-            return compute_all(metrics, truth, outputs, pipeline.task)
+        def score(
+            truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]", yardstick: Any = None
+        ) -> dict[str, float]:
+            return compute_all(
+                metrics, truth, outputs, pipeline.task, yardstick=yardstick, quantiles=pipeline.quantiles
+            )
 
         assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
         return Scoring(
@@ -315,6 +331,8 @@ class Supervised(Procedure):
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
             truth=work.prepared.train.truth,
             validation_truth=validation.truth if validation else None,
+            yardstick=work.prepared.train.yardstick,
+            validation_yardstick=validation.yardstick if validation else None,
         )
 
 
@@ -344,8 +362,10 @@ def expected_output(pipeline: Pipeline) -> tuple[Shape, str]:
         return (1,), f"two classes ({' and '.join(pipeline.classes)})"
     if pipeline.task == "multiclass":
         return (len(pipeline.classes),), f"{len(pipeline.classes)} classes"
-    targets = len(pipeline.targets)
-    return (targets,), f"{targets} target{'s' if targets > 1 else ''} ({', '.join(pipeline.targets)})"
+    targets, each = len(pipeline.targets), len(pipeline.quantiles) or 1
+    names = pipeline.targets if targets < 8 else [*pipeline.targets[:3], "...", pipeline.targets[-1]]
+    times = f" with {each} quantiles each" if pipeline.quantiles else ""
+    return (targets * each,), f"{targets} target{'s' if targets > 1 else ''}{times} ({', '.join(names)})"
 
 
 def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:
