@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 Input: TypeAlias = Any
-"""The rows of an input: an array float32 [n, ...], ``Pictures`` uint8 [n, height, width, channels], or ``Ragged``."""
+"""The rows of an input: an array float32 [n, ...], ``Pictures`` uint8 [n, height, width, channels], ``Ragged``,
+or ``Sliding`` windows."""
 
 
 @dataclass(frozen=True)

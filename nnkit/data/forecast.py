@@ -359,7 +359,7 @@ def dataset(placed: Placed, chosen: "Places", rows: Known, numbers: "NDArray[np.
     marks = {"series": series} if options.series else {}
     marks |= {"time": placed.stand.times[chosen].tolist()} if options.time else {}
     return Dataset(
-        inputs={name: frames.seen(values, chosen, options.length) for name, values in rows.inputs.items()},
+        inputs={name: frames.sliding(values, chosen, options.length) for name, values in rows.inputs.items()},
         rows=numbers[chosen],
         truth=frames.ahead(rows.truth, chosen, options.horizon),
         targets=frames.ahead(rows.targets, chosen, options.horizon),

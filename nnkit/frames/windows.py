@@ -60,6 +60,40 @@ def seen(values: NDArray[np.float32], chosen: Places, length: int) -> NDArray[np
     return found
 
 
+HELD = 256 * 2**20
+"""Up to this many bytes windows are held as they are, each value as often as windows have it."""
+
+
+class Sliding:
+    """Windows [m, length, features] that are cut out of their rows [n, features] whenever some are asked for.
+
+    So they take the memory of the rows, and not ``length`` times as much (``nnkit.engine.batches.Stored``).
+    """
+
+    in_memory = True
+
+    def __init__(self, values: NDArray[np.float32], chosen: Places, length: int) -> None:
+        self._values, self._chosen, self._length = values, chosen, length
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of all axes."""
+        return (len(self._chosen), self._length, *self._values.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+        """Return some windows, by a slice or by their numbers."""
+        return seen(self._values, self._chosen[rows], self._length)
+
+
+def sliding(values: NDArray[np.float32], chosen: Places, length: int) -> "NDArray[np.float32] | Sliding":
+    """Return the windows of ``seen``, held if they are small."""
+    large = len(chosen) * length * values[:1].nbytes > HELD
+    return Sliding(values, chosen, length) if large else seen(values, chosen, length)
+
+
 def ahead(values: NDArray[Any], chosen: Places, horizon: int) -> NDArray[Any]:
     """Return the next values [n, k] after each origin [m]: [m, k * horizon], all steps of a target side by side."""
     return _flat(values[chosen[:, None] + np.arange(1, horizon + 1)])

@@ -364,6 +364,16 @@ def test_who_does_not_beat_the_naive_forecast_is_told(tmp_path: Path, capsys: py
     assert (folder / "forecast.png").exists()
 
 
+def test_windows_that_are_not_held_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "shops.csv", rows())
+    spec = spec_of(tmp_path)
+    held = train(spec, out=tmp_path / "held")
+    monkeypatch.setattr("nnkit.frames.windows.HELD", 0)
+    cut = train(spec, out=tmp_path / "cut")
+    for name in ("weights.safetensors", "predictions.csv", "metrics.json"):
+        assert (cut / name).read_bytes() == (held / name).read_bytes()
+
+
 def test_a_forecast_that_was_interrupted_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     write(tmp_path / "shops.csv", rows())
     spec = spec_of(tmp_path, training__metrics=["mae", "mase"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnkit.frames.windows import (
+    Sliding,
     ahead,
     between,
     deviation,
@@ -16,6 +17,7 @@ from nnkit.frames.windows import (
     origins,
     runs,
     seen,
+    sliding,
     thinned,
 )
 
@@ -61,6 +63,18 @@ def test_windows_are_those_of_a_plain_loop(seed: int, length: int, horizon: int,
     ):
         np.testing.assert_array_equal(got, want)
         np.testing.assert_array_equal(foreseen, truth)
+
+
+def test_large_windows_are_cut_out_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, chosen = np.arange(40, dtype=np.float32).reshape(20, 2), np.array([5, 9, 3])
+    held = sliding(values, chosen, 4)
+    assert isinstance(held, np.ndarray)
+    monkeypatch.setattr("nnkit.frames.windows.HELD", held.nbytes - 1)
+    cut = sliding(values, chosen, 4)
+    assert isinstance(cut, Sliding)
+    assert (cut.shape, len(cut)) == (held.shape, 3)
+    for rows in (slice(None), slice(1, 3), np.array([2, 0])):
+        np.testing.assert_array_equal(cut[rows], held[rows])
 
 
 def test_rows_are_ordered_by_series_and_time() -> None:
