@@ -263,9 +263,31 @@ def test_what_a_forecast_cannot_do(
     code, _, err = nnkit(capsys, "predict", folder, empty)
     assert code == 4
     assert "has no rows; a forecast needs the last 8" in err
-    code, _, err = nnkit(capsys, "trace", folder)
-    assert code == 2
-    assert "a window" in err
+    for arguments, message in (
+        (["--input", "sales=3"], "the network sees a window of several rows; give a file with them"),
+        (["--row", "9999"], "has no such window; the first has the number 0, of 100"),
+    ):
+        code, _, err = nnkit(capsys, "trace", folder, *arguments)
+        assert code == 2
+        assert message in err
+
+
+def test_a_window_is_traced_to_what_is_predicted_of_it(
+    shops: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = shops
+    predictions = table((folder / "predictions.csv").read_text())
+    code, out, err = nnkit(capsys, "trace", folder, "--row", "40", "--json")
+    assert code == 0, err
+    traced = json.loads(out)
+    own = next(row for row in predictions if (row["series"], row["row"]) == ("north", "47"))  # The 40th window's last.
+    assert {name: float(value) for name, value in traced["row"]["target"].items()} == {
+        f"sales+{step}": float(own[f"truth_sales+{step}"]) for step in (1, 2, 3)
+    }
+    known = json.loads((folder / "pipeline.json").read_text())["target"]
+    node = next(node for node in traced["nodes"] if node["name"] == "dense_1")
+    outputs = np.array(node["value"]["values"]).ravel() * known["scale"] + known["shift"]
+    assert outputs == pytest.approx([float(own[f"prediction_sales+{step}"]) for step in (1, 2, 3)], rel=1e-5)
 
 
 def test_after_a_gap_a_forecast_needs_enough_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
