@@ -252,13 +252,15 @@ def cuts(points: "Points", split: Split) -> Iterator[tuple[float, float, float]]
     ordered, count = np.sort(points), len(points)
 
     def at(place: int) -> float:
-        return float(ordered[place]) if place < count else math.inf
+        return float(ordered[max(place, 0)]) if place < count else math.inf
 
     validating = split.share_of("validation")
     if split.folds is None:
         tests = [(count - _share(split.share_of("test"), count), count)]
     else:
         size = count // (split.folds + 1)
+        if not size:
+            raise DataError(f"{split.folds} folds in time need {split.folds + 1} rows, and there are {count}")
         tests = [(count - size * left, count - size * (left - 1)) for left in range(split.folds, 0, -1)]
     for start, end in tests:
         yield at(start - _share(validating, count)), at(start), at(end)

@@ -45,8 +45,12 @@ class Windows(Options):
         description="What is done where times do not follow in equal steps: `error`; `break` lets no window go over "
         "it; `ignore` takes the rows as neighbours, as for trading days.",
     )
-    since: Time | None = Field(default=None, description="Rows before this time are not used.")
-    until: Time | None = Field(default=None, description="Rows from this time on are not used.")
+    since: Time | None = Field(
+        default=None, description="Rows before this time are not used; fresh rows are not held to it."
+    )
+    until: Time | None = Field(
+        default=None, description="Rows from this time on are not used; fresh rows are not held to it."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -118,9 +118,10 @@ def deviation(
     values: NDArray[np.float64], counted: NDArray[np.bool_], series: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """Return for each series the standard deviation of the ``counted`` values [n, k]: [series, k], NaN of none."""
-    names = range(int(series.max(initial=-1)) + 1)
-    parts = [values[counted & (series == code)] for code in names]
-    return np.array([part.std(axis=0) if len(part) else np.full(values.shape[1], np.nan) for part in parts])
+    places = np.flatnonzero(counted)
+    means = _means(values[places], series[places], series)
+    squares = (values[places] - means[series[places]]) ** 2
+    return _means(squares, series[places], series) ** 0.5
 
 
 def naive_error(
@@ -133,9 +134,14 @@ def naive_error(
     places = np.flatnonzero(counted)
     places = places[places - found.starts[places] >= season]
     changes = np.abs(values[places] - values[places - season])
+    return _means(changes, series[places], series)
+
+
+def _means(values: NDArray[np.float64], codes: NDArray[np.int32], series: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the means of values [n, k] by their codes [n], for all codes of ``series``: NaN of none."""
     names = int(series.max(initial=-1)) + 1
-    sums, counts = np.zeros((names, values.shape[1])), np.bincount(series[places], minlength=names)
-    np.add.at(sums, series[places], changes)
+    sums, counts = np.zeros((names, values.shape[1])), np.bincount(codes, minlength=names)
+    np.add.at(sums, codes, values)
     with np.errstate(invalid="ignore"):
         means: NDArray[np.float64] = sums / np.where(counts, counts, np.nan)[:, None]
     return means

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from nnkit.data.pipeline import Pipeline
-from nnkit.data.prepare import Prepared, prepare_folds
+from nnkit.data.prepare import Prepared, prepare, prepare_folds
 from nnkit.errors import DataError, RunError, SpecError
 from tests.data.helpers import data, prepared, write
 
@@ -257,6 +257,37 @@ def test_the_order_of_the_rows_may_be_said_again(tmp_path: Path) -> None:
     path = series(tmp_path / "s.csv")
     for order in (True, "day"):
         assert len(windowed(path, split={"test": 0.25, "order": order}).train) == 25
+
+
+def test_parts_without_rows_are_told(tmp_path: Path) -> None:
+    path = series(tmp_path / "s.csv")
+    with pytest.raises(DataError, match=r"s.csv: no row is left for train; make the shares of data.split smaller"):
+        windowed(path, split={"test": 0.97, "validation": 0.02})
+    two = write(tmp_path / "two.csv", {"day": days(2), "y": [1, 2]})
+    with pytest.raises(DataError, match="no row is left for train"):
+        windowed(two, windows={"length": 1, "horizon": 1}, split={"test": 0.9, "validation": 0.05})
+    with pytest.raises(DataError, match=r"s.csv: 40 folds in time need 41 rows, and there are 40"):
+        windowed(path, split={"folds": 40})
+    with pytest.raises(DataError, match=r"s.csv: no window of length 4 and horizon 2 is left for test"):
+        windowed(path, split={"folds": 30}, windows={"step": 1})
+
+
+def test_rows_may_be_chosen_before_they_become_windows(tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {
+        "shop": ["a", "b"] * 20,
+        "day": [day for day in days(20) for _ in "ab"],
+        "y": list(range(40)),
+    }
+    result = windowed(write(tmp_path / "s.csv", columns), where={"shop": ["b"]}, drop=["shop"], split={})
+    assert numbers(result.train)[1].tolist() == [[row, row + 2] for row in range(9, 38, 2)]
+    assert result.train.rows.tolist() == list(range(7, 36, 2))
+
+
+def test_a_pretrained_network_brings_no_windows(tmp_path: Path) -> None:
+    path = series(tmp_path / "s.csv")
+    known = windowed(path).pipeline.known
+    with pytest.raises(SpecError, match="a pretrained network brings its own inputs; leave windows out"):
+        prepare(data(path, target="y", windows=WINDOWS), lambda count: "regression", 0, known)
 
 
 def test_a_part_may_have_a_source_of_its_own(tmp_path: Path) -> None:

@@ -103,4 +103,5 @@ def test_scales_by_hand() -> None:
     assert two[:, 0].tolist() == [(1 + 4) / 2, 4]
     assert math.isnan(naive_error(values, found, counted, series, 4)[1, 0])
     spread = deviation(values, counted, series)
-    assert spread[:, 0].tolist() == [np.std([1, 3, 2, 7]), np.std([5, 5, 9])]
+    assert spread[:, 0] == pytest.approx([np.std([1, 3, 2, 7]), np.std([5, 5, 9])])
+    assert math.isnan(deviation(values, counted & (series == 0), series)[1, 0])
