@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from nnkit.config.piece import Options
-from nnkit.data import forecast
+from nnkit.data import naive
 from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
 from nnkit.data.sources import SourceChoice
 from nnkit.data.target import TargetState, encode, restored
@@ -139,7 +139,7 @@ class Pipeline:
         if known is None:
             return None
         series = predictions.marks.get("series", [""] * len(predictions.rows))
-        return forecast.yardstick(known, series, predictions.naive)
+        return naive.yardstick(known, series, predictions.naive)
 
     @property
     def quantiles(self) -> list[float]:

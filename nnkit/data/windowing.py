@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nnkit.data import forecast
+from nnkit.data import forecast, naive
 from nnkit.data.dataset import Dataset, choose_features, incomplete, input_array, refuse
 from nnkit.data.pipeline import Known, Pipeline
 from nnkit.data.prepare import (
@@ -139,7 +139,7 @@ class Windowing(Preparation):
                 "kinds": kinds,
                 "way": way,
                 "spacing": placed.spacing,
-                "scales": forecast.scales(placed, windows, truth, end),
+                "scales": naive.scales(placed, windows, truth, end),
             }
         )
 
