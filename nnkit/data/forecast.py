@@ -295,20 +295,20 @@ def no_windows(part: str, windows: Windows) -> DataError:
 
 
 @dataclass(frozen=True)
-class Known:
+class Values:
     """Values of placed rows [n]: the inputs' columns, and the targets, in their own units and as training sees them."""
 
     inputs: "Mapping[str, NDArray[np.float32]]"
     truth: "NDArray[np.float64]"
     targets: "NDArray[np.float32]"
 
-    def take(self, rows: "Places") -> "Known":
+    def take(self, rows: "Places") -> "Values":
         """Return some rows."""
         inputs = {name: values[rows] for name, values in self.inputs.items()}
-        return Known(inputs, self.truth[rows], self.targets[rows])
+        return Values(inputs, self.truth[rows], self.targets[rows])
 
 
-def dataset(placed: Placed, chosen: "Places", rows: Known, numbers: "NDArray[np.int64]", known: Windowed) -> Dataset:
+def dataset(placed: Placed, chosen: "Places", rows: Values, numbers: "NDArray[np.int64]", known: Windowed) -> Dataset:
     """Return the windows with the origins ``chosen``; ``numbers`` [n] are those of the rows in their source."""
     from nnkit.frames import windows as frames
 

@@ -24,7 +24,7 @@ class FreshRows:
 
     frame: "Frame"
     lines: Sequence[int]
-    values: forecast.Known
+    values: forecast.Values
     kept: "NDArray[np.int64]"
 
 
@@ -60,6 +60,6 @@ def fresh_rows(pipeline: Pipeline, part: "Raw", need_target: bool) -> "tuple[Fre
     pipeline.unseen += notes.unseen
     inputs = {name: input_array([changed[column] for column in columns]) for name, columns in known.features.items()}
     empty = np.empty((len(part), 0))
-    values = forecast.Known(inputs, *((encoded.truth, encoded.targets) if encoded else (empty, empty)))
+    values = forecast.Values(inputs, *((encoded.truth, encoded.targets) if encoded else (empty, empty)))
     lines = [part.lines[row] for row in kept.tolist()]
     return FreshRows(take(frame, kept), lines, values.take(kept), kept), rejected_of(part, notes.refused)

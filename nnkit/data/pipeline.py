@@ -219,7 +219,7 @@ class Pipeline:
         if windows is None:
             return True
         whole = known.target.task == "regression" and windows.options.names(windows.targets) == known.target.columns
-        return whole and windows.kinds.keys() == set(windows.options.uses)
+        return whole and windows.is_whole()
 
     def only(self, inputs: Collection[str]) -> Known:
         """Return what is known of some of the inputs, and of the columns that they are made from."""

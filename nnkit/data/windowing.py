@@ -143,7 +143,7 @@ class Windowing(Preparation):
             }
         )
 
-    def _values(self, table: Table, pipeline: Pipeline) -> forecast.Known:
+    def _values(self, table: Table, pipeline: Pipeline) -> forecast.Values:
         """Return the values of rows that windows are made of; raises ``DataError`` for rows that cannot be used."""
         known, frame = pipeline.known, table.frame
         assert known.windows is not None  # noqa: S101 - the caller has windows
@@ -155,7 +155,7 @@ class Windowing(Preparation):
         inputs = {
             name: input_array([changed[column] for column in columns]) for name, columns in known.features.items()
         }
-        return forecast.Known(inputs, encoded.truth, encoded.targets)
+        return forecast.Values(inputs, encoded.truth, encoded.targets)
 
 
 def _check_windows(task: Task, inherited: Known | None) -> None:

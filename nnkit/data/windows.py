@@ -104,3 +104,14 @@ class Windowed(Options):
     scales: dict[str, dict[str, list[float | None]]] = Field(default={})
     """By series, on training rows and for each target: of each naive forecast the mean size of its error one season
     ahead, and the ``deviation`` of the values."""
+
+    def is_whole(self) -> bool:
+        """Tell whether kinds, way, spacing and scales fit the options."""
+        scales = [numbers for of_series in self.scales.values() for numbers in of_series.values()]
+        if self.kinds.keys() != set(self.options.uses) or any(len(each) != len(self.targets) for each in scales):
+            return False
+        if self.options.time is None:
+            return self.way is None and self.spacing is None
+        written = self.kinds[self.options.time] in ("category", "code")
+        spaced = self.spacing is None or (self.spacing.unit == "number") != written
+        return self.way is not None and (self.way == "number") != written and spaced

@@ -406,3 +406,26 @@ def test_a_forecast_that_was_interrupted_goes_on_to_the_same_bytes(tmp_path: Pat
     assert resume(cut) == cut
     for name in ("weights.safetensors", "predictions.csv", "metrics.json", "pipeline.json"):
         assert (cut / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_quantiles_need_no_windows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "shops.csv", rows())
+    spec = spec_of(
+        tmp_path,
+        data__windows=None,
+        data__drop=["shop", "day"],
+        model__layers=[{"type": "dense", "units": 2}],
+        training__procedure__loss={"type": "quantile", "quantile": [0.025, 0.975]},
+        training__metrics=["mae", "pinball", "coverage"],
+    )
+    folder = train(spec, out=tmp_path)
+    assert set(json.loads((folder / "metrics.json").read_text())["test"]) == {"mae", "pinball", "coverage"}
+    assert nnkit(capsys, "evaluate", folder)[0] == 0
+    code, out, _ = nnkit(capsys, "predict", folder)
+    lines = table(out)
+    assert (code, len(lines), list(lines[0])) == (0, 120, ["prediction_q2.5", "prediction_q97.5"])
+    kept = table(nnkit(capsys, "predict", folder, "--keep")[1])
+    assert list(kept[0]) == ["shop", "day", "sales", "price", "prediction_q2.5", "prediction_q97.5"]
+    out = nnkit(capsys, "predict", folder, "--format", "jsonl")[1]
+    first = json.loads(out.splitlines()[0])["prediction"]
+    assert first == {name: float(lines[0][f"prediction_{name}"]) for name in ("q2.5", "q97.5")}

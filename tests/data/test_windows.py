@@ -306,6 +306,15 @@ def test_the_pipeline_comes_back_from_json_and_is_checked(tmp_path: Path) -> Non
     again = Pipeline.from_json(known)
     assert again.to_json() == known
     changes: list[dict[str, Any]] = [{"targets": ["x"]}, {"kinds": {}}, {"options": {"length": 5, "horizon": 2}}]
+    changes += [
+        {"way": None},
+        {"way": "number"},
+        {"spacing": {"unit": "number", "count": 1.0}},
+        {"scales": {"": {"naive": [1.0, 2.0]}}},
+        {"scales": {"": {"naive": 1.0}}},
+        {"kinds": {"day": "number"}},
+        {"options": known["windows"]["options"] | {"time": None}},
+    ]
     for change in changes:
         with pytest.raises(RunError):
             Pipeline.from_json(known | {"windows": known["windows"] | change})
