@@ -92,15 +92,26 @@ class TimeLimit(Callback):
 
 
 @CALLBACKS.register("checkpoint")
-class Checkpoints(Monitor):
+class Checkpoints(Callback):
     """Says how often a run saves what it needs to go on, and by which value it keeps its best weights.
 
     Every run saves checkpoints; this callback changes when. `checkpoints/last.safetensors` is what `--resume` reads,
     `checkpoints/best.safetensors` holds the weights of the best epoch.
     """
 
+    monitor: str | None = Field(
+        default=None,
+        description="Value of the history to watch: `train_` or `validation_` and `loss` or one of training.metrics; "
+        "default: validation_loss where there are validation rows, else train_loss.",
+    )
+    min_delta: float = Field(default=0.0, ge=0, description="A change smaller than this does not count as better.")
     every_seconds: float = Field(default=15.0, ge=0, description="Least time between two checkpoints, in seconds.")
     best: bool = Field(default=True, description="Keep the weights of the best epoch in a file of their own.")
+
+    @property
+    def watched(self) -> str | None:
+        """The value that is watched, where the spec says which."""
+        return self.monitor
 
     def build(self, goal: Goal) -> "Hook | None":
         """Return None: the trainer itself saves."""

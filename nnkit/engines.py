@@ -11,6 +11,8 @@ Wanted: TypeAlias = Literal["auto", "native", "torch"]
 
 NATIVE_WORK = 2_000_000
 """Multiplications in a step up to which the native engine is always the faster one; beyond, torch uses more cores."""
+NATIVE_WORK_OF_A_LAYER = 50_000
+"""The same for each layer with weights: torch takes some 40 microseconds for a layer, however small it is."""
 
 NOT_BUILT = "nnkit was installed without it: install a C compiler (gcc or clang) and then nnkit again"
 
@@ -28,6 +30,11 @@ def work(plan: Plan, loop: Loop) -> int:
     return plan.multiplications() * loop.batch_size
 
 
+def native_work(plan: Plan) -> int:
+    """Return up to how many multiplications in a step the native engine is the faster one for ``plan``."""
+    return max(NATIVE_WORK, NATIVE_WORK_OF_A_LAYER * sum(bool(node.weights) for node in plan.nodes))
+
+
 def choose_engine(
     wanted: Wanted, device: str, procedure: Procedure, plan: Plan, loop: Loop, augmented: bool
 ) -> EngineChoice:
@@ -41,9 +48,10 @@ def choose_engine(
     steps = f"a step of {loop.batch_size} rows is about {work(plan, loop):,} multiplications"
     if wanted == "native":
         return EngineChoice("native", "training.engine asks for it")
-    if work(plan, loop) > NATIVE_WORK:
-        return EngineChoice("torch", f"{steps}, and above {NATIVE_WORK:,} it uses all cores")
-    return EngineChoice("native", f"{steps}, and up to {NATIVE_WORK:,} it is the faster one")
+    most = native_work(plan)
+    if work(plan, loop) > most:
+        return EngineChoice("torch", f"{steps}, and above {most:,} it uses all cores")
+    return EngineChoice("native", f"{steps}, and up to {most:,} it is the faster one")
 
 
 def stays_native(

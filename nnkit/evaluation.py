@@ -57,6 +57,7 @@ def evaluate(
     classes: Sequence[str],
     metrics: Sequence[Metric],
     weights: "Floats | None" = None,
+    nodes: "tuple[Truth, Floats] | None" = None,
     *,
     yardstick: Yardstick | None = None,
     quantiles: Sequence[float] = (),
@@ -64,9 +65,10 @@ def evaluate(
     """Compare ``truth`` with ``outputs`` (arrays as in ``nnkit.tasks``).
 
     ``classes`` are the labels in the model's order, or the targets of multilabel. Weights [n] go into the metrics and
-    the table of the classes; its ``support`` and the confusion matrix count rows.
+    the table of the classes; its ``support`` and the confusion matrix count rows. ``nodes`` are
+    truth and outputs of all nodes, where the rows are trees.
     """
-    computed = compute_all(metrics, truth, outputs, task, weights, yardstick, quantiles)
+    computed = compute_all(metrics, truth, outputs, task, weights, nodes, yardstick=yardstick, quantiles=quantiles)
     values = {key: defined(value) for key, value in computed.items()}
     if task == "regression":
         return Evaluation(task, (), values, [], None)

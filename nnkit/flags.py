@@ -27,6 +27,7 @@ class OutputFormat(Enum):
 
     csv = "csv"
     jsonl = "jsonl"
+    trees = "trees"
 
 
 class DrawingFormat(Enum):

@@ -7,8 +7,12 @@ from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
+from nnkit.predictions import Predictions
 from nnkit.runs.folder import RunFolder
 from nnkit.spec import Experiment
+
+TREES = 256
+"""Trees that go through a network at once."""
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +30,7 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     """Return the plan of the run's network; raises ``RunError`` where its pipeline is not one that it can work with."""
     procedure = experiment.training.procedure
     try:
-        plan = experiment.model.plan(pipeline.input_shapes, pipeline.vocabularies)
+        plan = experiment.model.plan_for(pipeline)
         problems = procedure.problems(plan, pipeline, experiment.training)
         if procedure.task(len(pipeline.targets)) != pipeline.task:
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
@@ -61,8 +65,10 @@ class Predictor:
         trained = procedure.trained(plan)
         finish = procedure.finish(plan, self.pipeline.task)
         self._double = experiment.training.precision == "float64"
-        self._network: NativeForward | TorchForward
-        if stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
+        self._network: NativeForward | TorchForward | TreeForward
+        if self.pipeline.tree_input is not None:
+            self._network = TreeForward(trained, weights, finish, device or "auto", run.manifest.threads)
+        elif stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
             self._network = NativeForward(trained, weights, finish)
         else:
             self._network = TorchForward(trained, weights, finish, device or "auto", run.manifest.threads, self._double)
@@ -80,6 +86,74 @@ class Predictor:
             with np.errstate(over="ignore"):
                 restored = restored.astype(np.float32).astype(np.float64)
         return restored
+
+    def predictions(self, rows: "Dataset", start: int = 0) -> Predictions:
+        """Return what ``outputs`` does beside the truth of ``rows``, of trees also for each node; truth may be None."""
+        import numpy as np
+
+        assert rows.truth is not None  # noqa: S101 - the caller looked
+        if rows.trees is None:
+            naive = rows.yardstick.forecasts if rows.yardstick else {}
+            outputs = self.outputs(rows, start)
+            return Predictions(rows.rows, rows.truth, outputs, rows.weights, marks=rows.marks, naive=naive)
+        assert rows.nodes is not None  # noqa: S101 - trees with a truth have one at every node
+        trees, outputs = rows.trees[1], self.node_outputs(rows)
+        nodes = Predictions(np.repeat(rows.rows, trees.sizes), rows.nodes, outputs)
+        return Predictions(rows.rows, rows.truth, outputs[trees.roots], rows.weights, nodes)
+
+    def node_outputs(self, rows: "Dataset") -> "Floats":
+        """Return the outputs for all nodes of ``rows``, which are trees: [nodes, classes]."""
+        import numpy as np
+
+        assert isinstance(self._network, TreeForward)  # noqa: S101 - the caller looked
+        outputs = self._network.node_outputs(rows)
+        return outputs if self._double else outputs.astype(np.float32).astype(np.float64)
+
+
+class TreeForward:
+    """A torch network of trees.
+
+    The last bits of a matrix product depend on how many rows it has, which are here the nodes of one height in whatever
+    trees come together. So it computes in float64, of which predictions keep the digits of a float32.
+    """
+
+    def __init__(
+        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish", device: str, threads: int
+    ) -> None:
+        import torch
+
+        from nnkit.engine.device import pick, use_threads
+
+        self._finish = finish
+        self._device = pick(device)
+        if self._device.type == "mps":  # It has no float64.
+            self._device = torch.device("cpu")
+        use_threads(threads)
+        self._network = plan.build()
+        self._network.load_arrays(weights)
+        self._network.to(self._device, torch.float64).eval()
+
+    def outputs(self, rows: "Dataset", start: int) -> "Floats":
+        """Return the finished outputs for the roots of ``rows``."""
+        assert rows.trees is not None  # noqa: S101 - the run's data is trees
+        roots: Floats = self.node_outputs(rows)[rows.trees[1].roots]
+        return roots
+
+    def node_outputs(self, rows: "Dataset") -> "Floats":
+        """Return the finished outputs for all nodes of ``rows``."""
+        import numpy as np
+        import torch
+
+        from nnkit.engine.forest import forest
+
+        assert rows.trees is not None  # noqa: S101 - the run's data is trees
+        name, trees = rows.trees[0], rows.trees[1].coded
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, max(len(trees), 1), TREES):
+                inputs: dict[str, Any] = {name: forest(trees[start : start + TREES], self._device)}
+                parts.append(self._finish(self._network(inputs)))
+        return np.concatenate(parts)
 
 
 class NativeForward:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.errors import RunError
@@ -232,10 +232,49 @@ class Predictions:
     truth: "Truth"
     outputs: "Floats"
     weights: "Floats | None" = None
+    nodes: "Predictions | None" = None
+    """Of trees, the same for all nodes: children before their parents, tree after tree, each with the tree's row."""
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Of forecasts the ``series``, and the ``time`` of the last row that they see, where rows have such."""
     naive: "Mapping[str, Floats]" = field(default_factory=dict)
     """Of forecasts those of naive methods for the same rows, by name, as the truth is."""
+
+    @property
+    def of_nodes(self) -> "tuple[Truth, Floats] | None":
+        """Truth and outputs of all nodes of trees."""
+        return None if self.nodes is None else (self.nodes.truth, self.nodes.outputs)
+
+    def with_nodes(self, nodes: "Predictions | None") -> "Predictions":
+        """Return the predictions with those of the nodes of trees."""
+        return replace(self, nodes=nodes)
+
+    def by_row(self) -> "Predictions":
+        """Return the predictions in the order of their rows; the nodes of a tree stay in theirs."""
+        import numpy as np
+
+        order = np.argsort(self.rows, kind="stable")
+        weights = None if self.weights is None else self.weights[order]
+        nodes = None if self.nodes is None else self.nodes.by_row()
+        marks = {name: [texts[place] for place in order] for name, texts in self.marks.items()}
+        naive = {name: values[order] for name, values in self.naive.items()}
+        return Predictions(self.rows[order], self.truth[order], self.outputs[order], weights, nodes, marks, naive)
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Put predictions behind each other."""
+    import numpy as np
+
+    weights = [part.weights for part in parts if part.weights is not None]
+    nodes = [part.nodes for part in parts if part.nodes is not None]
+    return Predictions(
+        rows=np.concatenate([part.rows for part in parts]),
+        truth=np.concatenate([part.truth for part in parts]),
+        outputs=np.concatenate([part.outputs for part in parts]),
+        weights=np.concatenate(weights) if weights else None,
+        nodes=joined(nodes) if nodes else None,
+        marks={name: [text for part in parts for text in part.marks[name]] for name in parts[0].marks},
+        naive={name: np.concatenate([part.naive[name] for part in parts]) for name in parts[0].naive},
+    )
 
 
 def predictions_csv(predictions: Predictions, layout: Layout) -> str:
@@ -296,8 +335,8 @@ def _predictions(table: Table, layout: Layout) -> Predictions:
         _truth(table, layout),
         _outputs(table, layout),
         weights,
-        {name: table[name] for name in layout.marks},
-        {name: _numbers([table[column] for column in layout.names(name)]) for name in layout.naive},
+        marks={name: table[name] for name in layout.marks},
+        naive={name: _numbers([table[column] for column in layout.names(name)]) for name in layout.naive},
     )
 
 

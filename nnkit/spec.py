@@ -198,7 +198,7 @@ def _prepare_once(*arguments: object) -> Iterator[Prepared]:
 
 def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Plan:
     with found.collecting():
-        plan = experiment.model.plan(prepared.pipeline.input_shapes, prepared.pipeline.vocabularies)
+        plan = experiment.model.plan_for(prepared.pipeline)
         training = experiment.training
         problems = training.procedure.problems(plan, prepared.pipeline, training)
         found.add(problems or _engine_problems(experiment, plan))
@@ -255,8 +255,6 @@ def _unknown_monitors(experiment: Experiment, prepared: Prepared) -> list[Proble
     for index, callback in enumerate(training.callbacks):
         if callback.watched is None or callback.watched in names:
             continue
-        if isinstance(callback, Checkpoints) and "monitor" not in callback.model_fields_set:
-            continue
         path = ("training", "callbacks", index, "monitor")
         problems.append(Problem(path, _monitor_message(callback.watched, names, prepared.validation is not None)))
     return problems
@@ -274,12 +272,9 @@ def goal_of(monitor: str, training: Training) -> Goal:
     return next((metric.goal for metric in training.metrics if metric.key == key), "min")
 
 
-def checkpoints(training: Training, validation: bool) -> Checkpoints:
+def checkpoints(training: Training) -> Checkpoints:
     """Return the checkpoint options of a run: the spec's, or the defaults."""
-    given = next((callback for callback in training.callbacks if isinstance(callback, Checkpoints)), Checkpoints())
-    if "monitor" in given.model_fields_set or validation:
-        return given
-    return given.model_copy(update={"monitor": "train_loss"})
+    return next((callback for callback in training.callbacks if isinstance(callback, Checkpoints)), Checkpoints())
 
 
 def physical_memory() -> int:

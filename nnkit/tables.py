@@ -4,6 +4,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_ROWS = 100
+"""Rows of a table on a terminal."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -26,6 +29,17 @@ def number(value: float | int | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
+def shortened(table: Table, most: int) -> Table:
+    """Return a table of at most ``most`` rows, 3 or more: of a longer one both ends, and how many are left out."""
+    if len(table.rows) <= most:
+        return table
+    last = (most - 1) // 2
+    first = most - 1 - last
+    left_out = f"... {len(table.rows) - first - last:,} more rows: see all through a pipe, as | less ..."
+    gap = (left_out, *("" for _ in table.columns[1:]))
+    return Table(table.columns, [*table.rows[:first], gap, *table.rows[-last:]], table.numbers)
+
+
 def plain(table: Table) -> str:
     """Return the table as aligned columns with two blanks between them."""
     lines = [list(table.columns), *(list(row) for row in table.rows)]
@@ -42,7 +56,10 @@ def _aligned(table: Table, line: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def drawn(table: Table, width: int) -> str:
-    """Return the table with lines and colours for a terminal of ``width`` columns; honours ``NO_COLOR``."""
+    """Return the table with lines and colours for a terminal of ``width`` columns; honours ``NO_COLOR``.
+
+    A long one is shortened: no terminal keeps a thousand rows in sight, and a pipe gets them all.
+    """
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -50,7 +67,7 @@ def drawn(table: Table, width: int) -> str:
     drawing = RichTable()
     for place, column in enumerate(table.columns):
         drawing.add_column(Text(column), justify="right" if table.right(place) else "left")
-    for row in table.rows:
+    for row in shortened(table, MOST_ROWS).rows:
         drawing.add_row(*map(Text, row))
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
     with console.capture() as capture:

@@ -165,7 +165,7 @@ def test_zero_rows_give_zero_rows(name: str) -> None:
 def test_a_number_of_inputs_that_does_not_fit_is_refused(name: str) -> None:
     layer, (first, *others) = next(layers(name))
     with pytest.raises(ShapeError, match=name):
-        layer.out_shape(*((first, first) if not others else (first,)))
+        layer.out_shape(*(layer.example.misfit or ((first, first) if not others else (first,))))
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if issubclass(kind, Activated)])

@@ -89,6 +89,16 @@ def test_the_museums_are_made_again_and_have_their_seasons(root: Path) -> None:
         assert sum(saturdays) / len(saturdays) / (sum(visitors) / 730) == pytest.approx(1.5, abs=0.05)
 
 
+def test_the_tree_bank_is_made_again_and_follows_its_rules(root: Path) -> None:
+    script = load_script(root / "data" / "make_tree_sentiment.py")
+    assert script.as_text() == (root / "data" / "tree_sentiment.txt").read_bytes()
+    lines = (root / "data" / "tree_sentiment.txt").read_text().splitlines()
+    phrases = {"(1 (2 not) (4 great))", "(0 (2 very) (1 dull))", "(3 (2 not) (0 (2 very) (1 dull)))"}
+    assert all(any(phrase in line for line in lines) for phrase in phrases)
+    assert not any("(4 (2 not)" in line or "(0 (2 not)" in line for line in lines)
+    assert {line[1] for line in lines} == set("0134")
+
+
 def test_the_seven_segments_are_made_again_and_show_their_digits(root: Path) -> None:
     script = load_script(root / "data" / "make_seven_segments.py")
     assert script.as_csv() == (root / "data" / "seven_segments.csv").read_bytes()

@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from nnkit.cli import run
+from nnkit.commands.train import train as train_command
 from nnkit.config.document import load_document
-from nnkit.spec import load
+from nnkit.spec import load, ready
 
 FOLDER = Path(__file__).resolve().parent.parent / "experiments"
 EXPERIMENTS = sorted(FOLDER.glob("*.yaml"))
@@ -45,17 +46,35 @@ PUBLIC = {
     },
     "airline_forecast": {"data.source.path": "time_series/airline-passengers.csv"},
     "electricity_forecast": {"data.source.path": "ett/ETTh1.csv"},
+    "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
-SMALL = {"mnist_cnn": ["data.split.train=500"], "fashion_cnn": ["data.split.train=500"]}
+SMALL = {name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees")}
 """What makes the training of an experiment short enough for a test."""
+
+UPPER = {"transfer_digits": "transfer_digits_base"}
+"""Experiments that take layers over from the run of another one, which is trained before."""
+UPPER_SETTINGS = ["training.procedure.head_epochs=1"]
 
 each_experiment = pytest.mark.parametrize("spec", EXPERIMENTS, ids=lambda path: path.stem)
 
 
+@pytest.fixture(scope="module")
+def lower_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a run of each experiment that another one takes layers over from, after two epochs."""
+    out = tmp_path_factory.mktemp("lower")
+    return {
+        name: train_command(FOLDER / f"{name}.yaml", overrides=["training.epochs=2"], out=out)
+        for name in set(UPPER.values())
+    }
+
+
 def settings(spec: Path, request: pytest.FixtureRequest) -> list[str]:
-    """Return the options that show an experiment its data; skips where that is not there."""
+    """Return the options that show an experiment its data, or the run below it; skips where that is not there."""
+    if spec.stem in UPPER:
+        lower = request.getfixturevalue("lower_runs")[UPPER[spec.stem]]
+        return [part for setting in (f"model.layers[0].run={lower}", *UPPER_SETTINGS) for part in ("--set", setting)]
     if spec.stem not in PUBLIC:
         return []
     folder: Path = request.getfixturevalue("shared_data")
@@ -68,6 +87,13 @@ def train(spec: Path, out: Path, capsys: pytest.CaptureFixture[str], *options: s
     arguments = ["train", str(spec), "--set", "training.epochs=2", "--out", str(out), *small, *options]
     assert run(arguments) == 0, capsys.readouterr().err
     return Path(capsys.readouterr().out.strip())
+
+
+def test_an_experiment_that_needs_a_run_says_where_it_looked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(FOLDER / "transfer_digits.yaml")]) == 5
+    said = capsys.readouterr().err
+    assert "transfer_digits.yaml:24: model.layers[0].run: " in said
+    assert "runs/transfer-digits-base/RUN: missing; expected a run folder, as nnkit train prints it" in said
 
 
 def test_there_are_experiments() -> None:
@@ -144,3 +170,68 @@ def test_the_computational_graph_has_the_numbers_done_by_hand(capsys: pytest.Cap
         "p": ["4", "-3"],
         "g": ["-12", "1"],
     }
+
+
+def finished(name: str, out: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[float, str, str]:
+    """Train as the spec says; return the accuracy on the test rows, what was said, and the model card."""
+    code = run(["train", str(FOLDER / f"{name}.yaml"), "--out", str(out), *more])
+    output, said = capsys.readouterr()
+    assert code == 0, said
+    folder = Path(output.strip())
+    metrics = json.loads((folder / "metrics.json").read_text())
+    return metrics.get("test", {}).get("accuracy", math.nan), said, (folder / "README.md").read_text()
+
+
+def test_the_vanishing_gradient_is_seen_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy, said, card = finished("vanishing_gradient", tmp_path, capsys)
+    assert accuracy < 0.2
+    [line] = [line for line in said.splitlines() if "gradient" in line]
+    assert line.startswith(
+        "after epoch 3: gradients vanish: those of hidden/1/dense_1 to hidden/20/dense_1 (20 layers)"
+    )
+    assert "## Warnings\n\nGradients vanish: those of hidden/1/dense_1 to" in card
+
+
+def test_the_vanishing_gradient_is_not_spoken_of_quietly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said, card = finished("vanishing_gradient", tmp_path, capsys, "--quiet")
+    assert said == ""
+    assert "Gradients vanish" in card
+
+
+def test_a_net_as_deep_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy, said, card = finished("vanishing_gradient_solved", tmp_path, capsys)
+    assert accuracy > 0.9
+    assert "radients" not in said + card
+
+
+def weighted_layers(name: str) -> int:
+    layers = ready(load(FOLDER / f"{name}.yaml")).plan.rows()
+    return sum(row.type == "dense" for row in layers)
+
+
+def test_both_are_of_thirty_layers_and_the_deepest_of_a_thousand() -> None:
+    assert weighted_layers("vanishing_gradient") == weighted_layers("vanishing_gradient_solved") == 30
+    assert weighted_layers("deep_1000") == 1000
+
+
+def test_a_thousand_layers_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy, said, card = finished("deep_1000", tmp_path, capsys, "--set", "training.epochs=3")
+    assert accuracy > 0.75
+    assert "radients" not in said + card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+def test_a_thousand_layers_learn_well(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: str) -> None:
+    accuracy, said, card = finished("deep_1000", tmp_path, capsys, "--seed", seed)
+    assert accuracy >= 0.95
+    assert "radients" not in said + card
+
+
+HEALTHY = ["bank_churn", "bank_churn_tuned", "diabetes_regression", "digits_mlp", "iris", "multi_label"]
+
+
+@pytest.mark.parametrize("name", [*HEALTHY, "residual_network", "wide_and_deep"])
+def test_nets_that_learn_are_not_warned_of(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said, card = finished(name, tmp_path, capsys)
+    assert "radients" not in said + card

@@ -14,12 +14,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from nnkit import figures
 from nnkit.figures import canvas
 from nnkit.figures.horizon import Shown
+from nnkit.frames.brackets import TreeReader
+from nnkit.frames.trees import Trees
 from nnkit.metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODULES = ("depth", "horizon", "matrix", "progress", "curves", "quality")
+MODULES = ("depth", "horizon", "matrix", "progress", "curves", "quality", "branches")
 
 
 @pytest.fixture
@@ -78,6 +80,16 @@ def records(epochs: int, **values: Callable[[int], float | None]) -> list[dict[s
     ]
 
 
+def trees(text: str) -> Trees:
+    reader = TreeReader("t")
+    for line in text.splitlines():
+        reader.feed(line, 1)
+    return reader.take()[0]
+
+
+BRANCH = "(1 (0 dull) (1 (1 but) (1 (0 not) (0 (1 very) (0 bad)))))"
+
+
 def norms(layers: int, epochs: int = 3, name: str = "dense_{}") -> list[dict[str, Any]]:
     """A history whose gradients get smaller by a factor with each layer, as those of sigmoids do."""
     return [
@@ -120,6 +132,7 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "calibration": lambda: figures.calibration(*two_classes(), ["no", "yes"]),
     "forecasts": lambda: figures.forecasts(shown(), ["sales", "price"], 3, 1),
     "residuals": lambda: figures.residuals(np.arange(9.0)[:, None], np.arange(9.0)[:, None] ** 1.1, ["price"]),
+    "trees": lambda: figures.trees(trees(BRANCH), trees(BRANCH).classes(["0", "1"]), ["0", "1"]),
 }
 
 
@@ -447,3 +460,28 @@ def test_residuals_of_many_targets_and_of_outputs_that_are_no_numbers(drawn: "li
     figures.residuals(truth, truth * np.nan, list("abcdefgh"))
     assert words(drawn[0]).count("no rows") == 6
     assert "Predictions and errors, first 6 targets" in words(drawn[0])
+
+
+def test_trees_show_words_predictions_and_what_is_wrong(drawn: "list[Figure]") -> None:
+    tree = trees("(bad (good nice) (bad (bad not) (good _$x$)))")
+    truth = np.array([1, 0, 1, 0, 1])
+    picture = figures.trees(tree, truth, ["bad", "good"])
+    assert picture == figures.trees(tree, truth, ["bad", "good"])
+    written = words(drawn[0])
+    assert [written.count(word) for word in ("nice", "not", "_$x$")] == [1, 1, 1]
+    # The key has each class once; three nodes are bad, two good; the root is wrong, its truth is good.
+    assert (written.count("bad"), written.count("good")) == (4, 4)
+
+
+@pytest.mark.parametrize("text", ["(1 a)", "(1 (0 a) (1 b))", "(1 (0 a) " * 40 + "(1 b)" + ")" * 40])
+def test_trees_of_any_size_can_be_drawn(text: str, drawn: "list[Figure]") -> None:
+    tree = trees(text)
+    assert figures.trees(tree, tree.classes(["0", "1"]), ["0", "1"])[:4] == b"\x89PNG"
+    assert drawn[0].get_size_inches()[1] < 40
+
+
+def test_trees_with_the_most_classes_are_drawn(drawn: "list[Figure]") -> None:
+    plain = "(1 (1 a) (1 (1 a) (1 (1 a) (1 b))))"
+    tree = trees("\n".join([plain] * 6 + ["(1 (0 c) (2 (1 c) (1 (1 c) (1 d))))"]))
+    figures.trees(tree, tree.classes(["0", "1", "2"]), ["0", "1", "2"])
+    assert words(drawn[0]).count("c") == 3

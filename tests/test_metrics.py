@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from nnkit.metrics import METRICS, Metric, or_defaults, predicted
+from nnkit.metrics import METRICS, Metric, compute_all, or_defaults, predicted
 from nnkit.tasks import Task
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
@@ -18,7 +18,7 @@ def metric(name: str, **options: object) -> Metric:
     return METRICS.decode({"type": name, **options})
 
 
-PLAIN = [name for name in METRICS.entries if metric(name).lacks((), ()) is None]
+PLAIN = [name for name, kind in METRICS.entries.items() if not kind.of_nodes and metric(name).lacks((), ()) is None]
 """The metrics that need no more than truth and outputs; others are in test_metrics_forecast."""
 
 
@@ -310,8 +310,7 @@ def test_perfect_outputs_are_never_worse_than_others(task: Task) -> None:
     truth, outputs, _ = rows(task)
     perfect = np.eye(4)[truth] if task == "multiclass" else truth.astype(float)
     for name in PLAIN:
-        kind = METRICS.entries[name]
-        if task in kind.tasks:
+        if task in (kind := METRICS.entries[name]).tasks:
             best, other = metric(name).compute(truth, perfect, task), metric(name).compute(truth, outputs, task)
             assert best >= other if kind.goal == "max" else best <= other
 
@@ -320,3 +319,23 @@ def test_predicted_breaks_ties_for_the_first_class() -> None:
     assert predicted(np.array([0.5, 0.51]), "binary").tolist() == [0, 1]
     assert predicted(np.array([[0.4, 0.4, 0.2]]), "multiclass").tolist() == [0]
     assert predicted(np.array([[0.5, 0.6]]), "multilabel").tolist() == [[0, 1]]
+
+
+def test_binary_accuracy_leaves_out_the_middle_and_adds_up_sides() -> None:
+    outputs = np.array([[0.3, 0.3, 0.0, 0.4, 0.0], [0.0, 0.1, 0.7, 0.0, 0.2], [0.9, 0.1, 0, 0, 0], [0.4, 0, 0, 0, 0.6]])
+    truth = np.array([1, 4, 2, 0])  # right, right by 0.2 > 0.1, left out, wrong
+    assert metric("binary_accuracy").compute(truth, outputs, "multiclass") == pytest.approx(2 / 3)
+    weights = np.array([1.0, 1.0, 9.0, 2.0])
+    assert metric("binary_accuracy").compute(truth, outputs, "multiclass", weights) == pytest.approx(2 / 4)
+    assert math.isnan(metric("binary_accuracy").compute(truth[2:3], outputs[2:3], "multiclass"))
+
+
+def test_metrics_of_nodes_are_those_of_the_nodes() -> None:
+    truth, outputs, _ = rows("multiclass", 30)
+    names = ["accuracy", "node_accuracy", "node_binary_accuracy"]
+    roots = slice(0, 4)
+    values = compute_all(list(map(metric, names)), truth[roots], outputs[roots], "multiclass", nodes=(truth, outputs))
+    assert values["accuracy"] == np.mean(outputs[roots].argmax(1) == truth[roots])
+    assert values["node_accuracy"] == np.mean(outputs.argmax(1) == truth)
+    assert values["node_binary_accuracy"] == metric("binary_accuracy").compute(truth, outputs, "multiclass")
+    assert math.isnan(metric("node_accuracy").compute(truth, outputs, "multiclass"))

@@ -68,7 +68,7 @@ def test_quantiles_are_scikit_learns_and_the_middle_one_is_the_forecast() -> Non
 
 def test_rows_of_weight_zero_do_not_count() -> None:
     metrics = [metric("mase"), metric("relative_mae"), metric("scaled_mse")]
-    weighed = compute_all(metrics, TRUTH, OUTPUTS, "regression", np.array([0.0, 2]), YARDSTICK)
+    weighed = compute_all(metrics, TRUTH, OUTPUTS, "regression", np.array([0.0, 2]), yardstick=YARDSTICK)
     assert weighed == {piece.key: value(piece, slice(1, 2)) for piece in metrics}
 
 

@@ -24,7 +24,7 @@ def workloads(settings: Settings) -> list[Workload]:
     best = {**job, "options": {"tests": TESTS, "best": True}}
     values = {"data.source.path": str(pictures), "data.split.test": TESTS / (rows + TESTS)}
     spec = HERE / "specs" / "cnn.yaml"
-    missing = lacks_layers("conv2d", "max_pool2d")
+    missing = lacks_layers("conv2d", "max_pool")
     return [
         Workload(
             "cnn",

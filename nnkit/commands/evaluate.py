@@ -9,15 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnkit.commands.rejects import Rejects
-from nnkit.commands.results import judge, metrics_of, predictions_of
+from nnkit.commands.results import judge, metrics_of
+from nnkit.commands.stored import stored_predictions
 from nnkit.config.spelling import nearest
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import DataError, UsageError
 from nnkit.evaluation import Evaluation, beaten
 from nnkit.inference import Predictor
 from nnkit.metrics import METRICS, Metric
-from nnkit.predictions import Predictions, read_predictions
-from nnkit.runs.folder import PREDICTIONS, RunFolder
+from nnkit.predictions import Predictions, joined
+from nnkit.runs.folder import RunFolder
 from nnkit.runs.folds import combine_seeds
 from nnkit.runs.manifest import SEEDS
 from nnkit.spec import Experiment
@@ -115,7 +116,7 @@ def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     pipeline = (folds[0] if folds else folder).pipeline()
     metrics = _metrics(experiment, pipeline, gates)
     stored = folder.metrics()
-    predictions = read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), pipeline.layout)
+    predictions = stored_predictions(folder, pipeline.layout)
     evaluation = judge(pipeline, predictions, metrics)
     if not folds:
         split = list(stored)[-1]
@@ -151,7 +152,8 @@ def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) 
 
 
 def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric:
-    names = [name for name, metric in METRICS.entries.items() if pipeline.task in metric.tasks]
+    trees = pipeline.tree_input is not None
+    names = [name for name, kind in METRICS.entries.items() if pipeline.task in kind.tasks and kind.of_nodes <= trees]
     if gate.metric in names:
         try:
             return METRICS.decode(gate.metric)
@@ -170,8 +172,6 @@ def _failed(gates: Sequence[Gate], values: dict[str, float | None], metrics: Seq
 
 def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predictions:
     """Predict rows whose truth is known; raises ``DataError`` where there is none, or one that cannot be read."""
-    import numpy as np
-
     parts: list[Predictions] = []
     start = 0
     stream = predictor.pipeline.stream(data, format=None, columns=None, need_target=True)
@@ -179,16 +179,8 @@ def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predict
         refused.take(chunk, stream)
         rows = chunk.dataset
         if rows.truth is not None and len(rows):
-            parts.append(predictions_of(rows, predictor.outputs(rows, start)))
+            parts.append(predictor.predictions(rows, start))
         start += len(rows)
     if not parts:
         raise DataError(f"{data}: has no rows to evaluate; give a file with rows that have the target")
-    weights = [part.weights for part in parts if part.weights is not None]
-    return Predictions(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-        np.concatenate([part.outputs for part in parts]),
-        np.concatenate(weights) if weights else None,
-        {name: [text for part in parts for text in part.marks[name]] for name in parts[0].marks},
-        {name: np.concatenate([part.naive[name] for part in parts]) for name in parts[0].naive},
-    )
+    return joined(parts)

@@ -61,12 +61,12 @@ def fit(run: RunFolder, ready: Ready, manifest: Manifest, listener: "Listener", 
 
     make_folder(run.path / CHECKPOINTS)
     run.seal(manifest, "running")
-    training, validation = ready.experiment.training, ready.prepared.validation is not None
+    training = ready.experiment.training
     last = run.path / LAST
     checkpoint = Checkpoint.load(last) if last.exists() else None
     network = build_network(ready, manifest)
     work = Work(ready.plan, network, ready.prepared, training, ready.experiment.seed, manifest.device)
-    every = checkpoints(training, validation).every_seconds
+    every = checkpoints(training).every_seconds
     trainer = Trainer(make_hooks(run, ready, listener), RunStore(run), listener, stop, every)
     trainer.fit(training.procedure.phases(work), checkpoint)
     run.write_weights(network.arrays())
@@ -115,9 +115,10 @@ def make_hooks(run: RunFolder, ready: Ready, listener: "Listener") -> "list[Hook
 
     training = ready.experiment.training
     hooks = [callback.build(goal_of(callback.watched or "loss", training)) for callback in training.callbacks]
-    options = checkpoints(training, ready.prepared.validation is not None)
+    options = checkpoints(training)
     if options.best:
-        watch = Watch(options.monitor, goal_of(options.monitor, training), options.min_delta)
+        monitor = options.monitor or ("train_loss" if ready.prepared.validation is None else "validation_loss")
+        watch = Watch(monitor, goal_of(monitor, training), options.min_delta)
         hooks.append(BestWeights(watch, lambda weights: save_best(run, weights)))
     hooks.append(GradientHealth(listener.note))
     return [hook for hook in hooks if hook is not None]

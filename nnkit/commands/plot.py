@@ -4,12 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnkit.commands.stored import stored_predictions
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import RunError, UsageError
 from nnkit.files import atomic_write, make_folder
 from nnkit.metrics.sample import count, middle, predicted
-from nnkit.predictions import Predictions, read_predictions
-from nnkit.runs.folder import CONFUSION_PICTURE, GRADIENTS_PICTURE, HISTORY, HISTORY_PICTURE, PREDICTIONS, RunFolder
+from nnkit.predictions import Predictions
+from nnkit.runs.folder import (
+    CONFUSION_PICTURE,
+    GRADIENTS_PICTURE,
+    HISTORY,
+    HISTORY_PICTURE,
+    PREDICTIONS,
+    TREES,
+    RunFolder,
+)
 
 
 def plot(run: Path, out: Path | None = None) -> list[Path]:
@@ -27,7 +36,9 @@ def plot(run: Path, out: Path | None = None) -> list[Path]:
         folder.read(HISTORY)
         pictures |= history_pictures(folder.history())
     if (folder.path / PREDICTIONS).exists() or PREDICTIONS in folder.manifest.files:
-        pictures |= prediction_pictures(*_predictions(folder))
+        pipeline, predictions = _predictions(folder)
+        pictures |= prediction_pictures(pipeline, predictions)
+        pictures |= tree_pictures(pipeline, predictions, _trees(folder))
     if not pictures:
         raise RunError(
             f"{run}: has neither epochs nor predictions to draw: its status is {folder.manifest.status}; "
@@ -46,7 +57,14 @@ def write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> list[Path]:
 
 def _predictions(folder: RunFolder) -> tuple[Pipeline, Predictions]:
     pipeline = (folder.members()[0] if folder.manifest.folds else folder).pipeline()
-    return pipeline, read_predictions(folder.read(PREDICTIONS), str(folder.path / PREDICTIONS), pipeline.layout)
+    return pipeline, stored_predictions(folder, pipeline.layout)
+
+
+def _trees(folder: RunFolder) -> list[str] | None:
+    """Return the predicted trees of a run, None where it has none."""
+    if not (folder.path / TREES).exists() and TREES not in folder.manifest.files:
+        return None
+    return folder.read(TREES).decode(errors="replace").split("\n")[:-1]
 
 
 def history_pictures(records: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
@@ -96,3 +114,23 @@ def prediction_pictures(pipeline: Pipeline, predictions: Predictions) -> dict[st
         counts = count(truth, predicted(outputs, pipeline.task), len(classes))
         pictures[CONFUSION_PICTURE] = figures.confusion_matrix(counts, classes)
     return pictures
+
+
+def tree_pictures(pipeline: Pipeline, predictions: Predictions, trees: Sequence[str] | None) -> dict[str, bytes]:
+    """Return the picture of a few predicted trees by its file's name; nothing for rows that are no trees.
+
+    ``trees`` are those of ``predictions``, in the Penn format. Raises ``RunError`` where they are not.
+    """
+    if trees is None or predictions.nodes is None:
+        return {}
+    from nnkit import figures
+    from nnkit.frames.brackets import TreeReader
+
+    reader = TreeReader("trees.txt", pipeline.classes)
+    for number, tree in enumerate(trees, 1):
+        reader.feed(tree, number)
+    reader.finish()
+    read, _, bad = reader.take()
+    if bad or len(read.labels) != len(predictions.nodes.truth):
+        raise RunError("trees.txt: not the trees of this run's nodes.csv; copy the run folder again")
+    return {"trees.png": figures.trees(read, predictions.nodes.truth, pipeline.classes)}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias
 
 from nnkit.commands.overlap import Overlap
 from nnkit.commands.rejects import rejects_to
-from nnkit.data.fresh import format_of, sniff
+from nnkit.data.dataset import predicted_trees
+from nnkit.data.fresh import format_for
 from nnkit.data.pipeline import Chunk, Pipeline
 from nnkit.errors import DataError, UsageError
 from nnkit.inference import Predictor
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 
     from nnkit.frames.cells import Piece
 
-Format: TypeAlias = Literal["csv", "jsonl"]
+Format: TypeAlias = Literal["csv", "jsonl", "trees"]
 Cells: TypeAlias = Mapping[str, Sequence[Any]]
 """An input's columns, as they were read: text, or values of JSON."""
 CHUNK_ROWS = 16384
+PREDICTED_TREE = "predicted_tree"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def predict(
     source = _origin(data, pipeline)
     if pipeline.known.windows is not None:
         return _forecast(predictor, source, output, format, columns, keep, rejects, chunk_rows)
-    writer = _writer(output, pipeline, format or ("jsonl" if source.format == "jsonl" else "csv"), keep)
+    writer = _writer(output, pipeline, format or _usual(source.format), keep)
     stream = pipeline.stream(
         source.origin, format=source.format, columns=list(columns) if columns else None, chunk_rows=chunk_rows
     )
@@ -83,7 +85,7 @@ def predict(
 
     def write(given: tuple[Chunk, int]) -> None:
         chunk, start = given
-        writer.write(predictor.outputs(chunk.dataset, start), chunk.raw if keep else {})
+        writer.write(*_predicted(predictor, chunk, start, keep))
         output.flush()
 
     with rejects_to(rejects, source.name) as refused, Overlap(write) as overlap:
@@ -121,10 +123,28 @@ def _forecast(
         ending = Ending(pipeline, name)
         for part in parts:
             refused.take_rows(ending.add(part))
-        lines = forecast(predictor, ending, form or ("jsonl" if source.format == "jsonl" else "csv"))
+        lines = forecast(predictor, ending, form or _usual(source.format))
     output.write("".join(lines))
     output.flush()
     return PredictSummary(len(lines), refused.count, dict(pipeline.unseen), refused.notes)
+
+
+def _usual(format_name: str) -> Format:
+    """Return the format of the output for an input's."""
+    return "jsonl" if format_name == "jsonl" else "trees" if format_name == "trees" else "csv"
+
+
+def _predicted(predictor: Predictor, chunk: Chunk, start: int, keep: bool) -> "tuple[NDArray[np.float64], Cells]":
+    """Return the outputs for the rows of a chunk, and the columns to write with them: of trees the predicted ones."""
+    cells = chunk.raw if keep else {}
+    trees = chunk.dataset.trees
+    if trees is None:
+        return predictor.outputs(chunk.dataset, start), cells
+    outputs = predictor.node_outputs(chunk.dataset)
+    if PREDICTED_TREE in cells:
+        raise UsageError(f"--keep: the input has a column {PREDICTED_TREE!r} already; rename it, or leave out --keep")
+    written = predicted_trees(chunk.dataset, outputs, predictor.pipeline.classes)
+    return outputs[trees[1].roots], {**cells, PREDICTED_TREE: written}
 
 
 @dataclass(frozen=True)
@@ -140,16 +160,36 @@ def _origin(data: Path | BinaryIO | None, pipeline: Pipeline) -> _Origin:
     if data is None:
         return _Origin(None, pipeline.known.source.title, pipeline.known.source.type_name)
     if isinstance(data, Path):
-        return _Origin(data, str(data), format_of(data))
+        return _Origin(data, str(data), format_for(pipeline.known.source, data))
     from nnkit.frames.lines import unpacked
 
     file = unpacked(data)
-    return _Origin(file, "standard input", sniff(file))
+    return _Origin(file, "standard input", format_for(pipeline.known.source, file))
 
 
-def _writer(output: TextIO, pipeline: Pipeline, format_name: Format, keep: bool) -> "CsvWriter | JsonWriter":
+def _writer(
+    output: TextIO, pipeline: Pipeline, format_name: Format, keep: bool
+) -> "CsvWriter | JsonWriter | TreeWriter":
     layout = pipeline.layout
+    trees = pipeline.tree_input is not None
+    if format_name == "trees":
+        if keep or not trees:
+            reason = "the output is trees alone; leave out --keep" if trees else "the model does not predict trees"
+            raise UsageError(f"--format trees: {reason}, or use csv or jsonl")
+        return TreeWriter(output)
+    keep = keep or trees
     return JsonWriter(output, layout, keep) if format_name == "jsonl" else CsvWriter(output, layout, keep)
+
+
+class TreeWriter:
+    """Writes predicted trees in the Penn format, each in a line."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def write(self, outputs: "NDArray[np.float64]", cells: Cells) -> None:
+        """Write the trees, which are a column of ``cells``."""
+        self._output.write("".join(f"{tree}\n" for tree in cells[PREDICTED_TREE]))
 
 
 class CsvWriter:

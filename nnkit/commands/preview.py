@@ -9,8 +9,9 @@ from nnkit.data.augmentations import augmenter, pictures
 from nnkit.data.dataset import Dataset
 from nnkit.errors import Problem, SpecError, UsageError
 from nnkit.files import atomic_write
+from nnkit.runs.pretrained import load_whole
 from nnkit.shapes import show
-from nnkit.spec import Loaded, Ready, load, ready
+from nnkit.spec import Loaded, Ready, ready
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ def preview(spec: Path, out: Path, *, overrides: Sequence[str] = (), rows: int =
     """
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out {out}: expected a file that ends in .png")
-    loaded = load(spec, overrides)
+    loaded = load_whole(spec, overrides, fetch=False)
     made = ready(loaded)
     _check_pictures(loaded, made)
     drawn = _augmented(made, rows, epochs) if made.prepared.augment else _plain(made, rows, epochs)
@@ -123,7 +124,7 @@ def _plain(made: Ready, rows: int, epochs: int) -> bytes:
 
 def _order(made: Ready) -> "RowOrder":
     training = made.experiment.training
-    return training.procedure.order(made.prepared.train, training, made.experiment.seed)
+    return training.procedure.order(made.plan, made.prepared.train, training, made.experiment.seed)
 
 
 def values_of(rows: Dataset, name: str, chosen: "Sequence[int] | NDArray[np.int64]") -> "NDArray[np.float32]":

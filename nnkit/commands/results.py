@@ -2,29 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from nnkit.commands.plot import history_pictures, prediction_pictures, write_pictures
+from nnkit.commands.plot import history_pictures, prediction_pictures, tree_pictures, write_pictures
+from nnkit.commands.stored import stored_predictions
+from nnkit.data.dataset import predicted_trees
 from nnkit.data.pipeline import Pipeline
 from nnkit.engine.health import findings
 from nnkit.errors import RunError
 from nnkit.evaluation import Evaluation, beaten, confusion_csv, evaluate, naive_values
 from nnkit.inference import Predictor
 from nnkit.metrics import Metric, or_defaults
-from nnkit.predictions import Predictions, predictions_csv, read_predictions
+from nnkit.predictions import Predictions, joined, predictions_csv
 from nnkit.runs.card import model_card
-from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, PREDICTIONS, RunFolder
+from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, NODES, PREDICTIONS, TREES, RunFolder
 from nnkit.runs.folds import combine_folds, combine_seeds
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment, Ready
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from nnkit.data.dataset import Dataset
-
-    Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,6 +25,8 @@ class Outcome:
     """A trained model's predictions for each split, ``train`` first; the last one is the one that is reported."""
 
     splits: dict[str, Predictions]
+    trees: list[str] | None = None
+    """The trees of the reported split in the Penn format, with the labels that the model gives them."""
 
     @property
     def reported(self) -> Predictions:
@@ -44,20 +39,11 @@ def outcome(run: RunFolder, ready: Ready) -> Outcome:
     prepared = ready.prepared
     predictor = Predictor(run, run.manifest.device, ready.experiment, prepared.pipeline)
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    return Outcome(
-        {
-            name: predictions_of(rows, predictor.outputs(rows))
-            for name, rows in splits.items()
-            if rows is not None and rows.truth is not None and len(rows)
-        }
-    )
-
-
-def predictions_of(rows: "Dataset", outputs: "Floats") -> Predictions:
-    """Return what is predicted of rows whose truth is known."""
-    assert rows.truth is not None  # noqa: S101 - the caller looked
-    naive = rows.yardstick.forecasts if rows.yardstick else {}
-    return Predictions(rows.rows, rows.truth, outputs, rows.weights, rows.marks, naive)
+    known = {name: rows for name, rows in splits.items() if rows is not None and rows.truth is not None and len(rows)}
+    found = {name: predictor.predictions(rows) for name, rows in known.items()}
+    nodes, last = list(found.values())[-1].nodes, list(known.values())[-1]
+    trees = None if nodes is None else predicted_trees(last, nodes.outputs, prepared.pipeline.classes)
+    return Outcome(found, trees)
 
 
 def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool = True) -> None:
@@ -66,8 +52,11 @@ def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool
     evaluations = {split: score(experiment, pipeline, predictions) for split, predictions in outcome.splits.items()}
     run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
     _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
+    if outcome.trees is not None:
+        run.write(TREES, "".join(f"{tree}\n" for tree in outcome.trees))
     if pictures:
-        write_pictures(run.path, history_pictures(run.history()) | prediction_pictures(pipeline, outcome.reported))
+        drawn = history_pictures(run.history()) | prediction_pictures(pipeline, outcome.reported)
+        write_pictures(run.path, drawn | tree_pictures(pipeline, outcome.reported, outcome.trees))
 
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
@@ -91,6 +80,7 @@ def judge(pipeline: Pipeline, predictions: Predictions, metrics: Sequence[Metric
         pipeline.classes,
         metrics,
         predictions.weights,
+        predictions.of_nodes,
         yardstick=yardstick,
         quantiles=pipeline.quantiles,
     )
@@ -100,7 +90,10 @@ def judge(pipeline: Pipeline, predictions: Predictions, metrics: Sequence[Metric
 
 
 def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> None:
-    run.write(PREDICTIONS, predictions_csv(predictions, pipeline.layout))
+    layout = pipeline.layout
+    run.write(PREDICTIONS, predictions_csv(predictions, layout))
+    if predictions.nodes is not None:
+        run.write(NODES, predictions_csv(predictions.nodes, layout))
     if evaluation.confusion is not None:
         run.write(CONFUSION, confusion_csv(evaluation))
 
@@ -110,31 +103,12 @@ def write_folds(run: RunFolder, ready: Ready) -> None:
 
     ``ready`` is that of any fold; all must be finished.
     """
-    import numpy as np
-
     folds = run.members()
     run.write_json(METRICS, combine_folds([fold.metrics() for fold in folds]))
     pipeline = ready.prepared.pipeline
-    layout = pipeline.layout
-    held_out = [read_predictions(fold.read(PREDICTIONS), str(fold.path / PREDICTIONS), layout) for fold in folds]
-    order = np.argsort(np.concatenate([part.rows for part in held_out]), kind="stable")
-    weights = [part.weights for part in held_out if part.weights is not None]
-    together = Predictions(
-        rows=np.concatenate([part.rows for part in held_out])[order],
-        truth=np.concatenate([part.truth for part in held_out])[order],
-        outputs=np.concatenate([part.outputs for part in held_out])[order],
-        weights=np.concatenate(weights)[order] if weights else None,
-        marks={name: _picked([part.marks[name] for part in held_out], order.tolist()) for name in layout.marks},
-        naive={name: np.concatenate([part.naive[name] for part in held_out])[order] for name in layout.naive},
-    )
+    together = joined([stored_predictions(fold, pipeline.layout) for fold in folds]).by_row()
     _write_reported(run, pipeline, together, score(ready.experiment, pipeline, together))
     write_pictures(run.path, prediction_pictures(pipeline, together))
-
-
-def _picked(parts: Sequence[Sequence[str]], order: Sequence[int]) -> list[str]:
-    """Return texts of several parts, put together, in another order."""
-    together = [text for part in parts for text in part]
-    return [together[place] for place in order]
 
 
 def write_seeds(run: RunFolder) -> None:

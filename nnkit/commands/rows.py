@@ -32,8 +32,11 @@ def choose_row(
     number: int | None,
     by_hand: Sequence[str],
     needs_target: bool | None,
+    first: int = 0,
 ) -> ChosenRow:
     """Return the row with a ``number`` (from 0) of ``data``, or of the source of ``pipeline``, changed by hand.
+
+    Without a number it is the row ``first``.
 
     ``by_hand`` has ``column=value``; where that is every column that the network reads, and neither ``data`` nor
     ``number`` is given, nothing is read at all. ``needs_target`` says whether the row must have its target; None leaves
@@ -46,8 +49,9 @@ def choose_row(
     if data is None and number is None and cells.keys() >= pipeline.known.columns.keys():
         raw, row = _no_row(), TracedRow(None, None, {}, cells)
     else:
-        raw, title = _read(pipeline, data, number or 0)
-        row = TracedRow(title, number or 0, {}, cells)
+        number = first if number is None else number
+        raw, title = _read(pipeline, data, number)
+        row = TracedRow(title, number, {}, cells)
     raw.cells.update({name: [value] for name, value in cells.items()})
     missing = [name for name in pipeline.targets if name not in raw.cells]
     if needs_target and missing:

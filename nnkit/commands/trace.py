@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from nnkit.activations import Activation
 from nnkit.commands.rows import choose_row
@@ -17,8 +17,9 @@ from nnkit.layers.base import Activated
 from nnkit.models.plan import Plan, value_name
 from nnkit.procedures.base import RowLoss
 from nnkit.runs.folder import RunFolder
+from nnkit.runs.pretrained import load_whole
 from nnkit.shapes import show
-from nnkit.spec import Experiment, load, ready
+from nnkit.spec import Experiment, ready
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,11 @@ def trace(
     Raises ``SpecError``, ``DataError``, ``RunError``, and ``UsageError`` for a row or a node that is not there.
     """
     subject = _of_run(path) if is_run(path) else _of_spec(path, overrides)
-    chosen = choose_row(subject.pipeline, data, row, by_hand, subject.needs_target(of))
+    if subject.pipeline.tree_input is not None:
+        raise UsageError(f"{path}: trees cannot be traced; nnkit predict --format trees tells what every node gives")
+    chosen = choose_row(
+        subject.pipeline, data, row, by_hand, subject.needs_target(of), subject.first if data is None else 0
+    )
     if of is None:
         of = LOSS if subject.learns and chosen.dataset.targets is not None else OUTPUT
     values = _values(subject, of == LOSS)
@@ -83,6 +88,8 @@ class _Subject:
     plan: Plan
     arrays: "Arrays"
     weights: Weights
+    first: int = 0
+    """The number of the first row of the source that is used."""
 
     @property
     def dtype(self) -> "torch.dtype":
@@ -109,9 +116,11 @@ class _Subject:
 
 
 def _of_spec(path: Path, overrides: Sequence[str]) -> _Subject:
-    found = ready(load(path, overrides))
-    arrays: Arrays = {**found.plan.initial_weights(found.experiment.seed)}
-    return _Subject(found.experiment, found.prepared.pipeline, found.plan, arrays, "initial")
+    found = ready(load_whole(path, overrides))
+    parts = [part for part in (found.prepared.train, found.prepared.validation, found.prepared.test) if part]
+    first = min(int(part.rows.min()) for part in parts) if found.experiment.data.where else 0
+    arrays: Arrays = {**found.initial_weights()}
+    return _Subject(found.experiment, found.prepared.pipeline, found.plan, arrays, "initial", first)
 
 
 def _of_run(path: Path) -> _Subject:
@@ -197,12 +206,14 @@ def _recorded(
     subject: _Subject, values: Sequence[_Value], rows: "Dataset", of: str, place: tuple[int, ...] | None
 ) -> "Recorded":
     """Compute everything; raises ``UsageError`` where the value ``of`` has no number at ``place``."""
+    from nnkit.engine.batches import CPU, floats
     from nnkit.engine.device import use_threads
-    from nnkit.nn.trace import Part, as_input, as_target, record
+    from nnkit.nn.trace import Part, as_target, record
 
     use_threads(1)
     parts = [Part(value.name, value.module, value.reads) for value in values if value.module is not None]
-    inputs = {value_name(name): as_input(array, subject.dtype) for name, array in rows.inputs.items()}
+    # One row by itself has no padding.
+    inputs = {value_name(name): cast("torch.Tensor", floats(x, CPU, subject.dtype)) for name, x in rows.inputs.items()}
     given = [value.name for value in values if value.type == TARGET]
     constants = {name: as_target(rows.targets, subject.dtype) for name in given if rows.targets is not None}
     try:

@@ -76,11 +76,14 @@ def load_document(path: FilePath) -> Document:
     return parse_document(_read(path), str(path), path.parent)
 
 
-def parse_document(text: str | bytes, name: str, base: FilePath) -> Document:
-    """Read a spec from text; ``name`` stands for the file in messages. Raises ``SpecError`` with every mistake."""
+def parse_document(text: str | bytes, name: str, base: FilePath, most: int = MAX_BYTES) -> Document:
+    """Read a spec from text of up to ``most`` bytes; ``name`` stands for the file in messages.
+
+    Raises ``SpecError`` with every mistake.
+    """
     size = len(text) if isinstance(text, bytes) else len(text.encode(errors="surrogatepass"))
-    if size > MAX_BYTES:
-        raise _refused(name, f"{size} bytes is too large for a spec; the limit is {MAX_BYTES}")
+    if size > most:
+        raise _refused(name, f"{size} bytes is too large for a spec; the limit is {most}")
     root = read_nodes(text, name)
     if not isinstance(root.value, dict):
         message = f"a spec is a mapping of options such as `name: churn`, found {found(root.value)}"

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Column, Frame, Raw
+    from nnkit.frames.trees import Trees
 
 
 Input: TypeAlias = Any
 """The rows of an input: an array float32 [n, ...], ``Pictures`` uint8 [n, height, width, channels], ``Ragged``,
-or ``Sliding`` windows."""
+``Trees``, or ``Sliding`` windows."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,28 @@ class Dataset:
     truth: "NDArray[Any] | None" = None
     targets: "NDArray[Any] | None" = None
     weights: "NDArray[np.float64] | None" = None
+    nodes: "NDArray[np.int64] | None" = None
+    """Of trees whose truth is known, the class of each node."""
     yardstick: Yardstick | None = None
     """Of windows what their forecasts are measured against."""
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Of windows the ``series``, and the ``time`` of the last row that they see, where rows have such."""
 
+    @property
+    def trees(self) -> "tuple[str, Trees] | None":
+        """The input that is trees, by its name."""
+        from nnkit.frames.trees import Trees
+
+        return next(((name, rows) for name, rows in self.inputs.items() if isinstance(rows, Trees)), None)
+
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def predicted_trees(rows: Dataset, outputs: "NDArray[np.float64]", classes: Sequence[str]) -> list[str]:
+    """Return trees in the Penn format, each node with its likeliest class; ``outputs`` are those of all nodes."""
+    assert rows.trees is not None  # noqa: S101 - the caller looked
+    return rows.trees[1].relabelled(outputs.argmax(axis=1), classes).tolist()
 
 
 def choose_features(frame: "Frame", inputs: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
@@ -57,7 +73,7 @@ def input_array(columns: "Sequence[Column]") -> Input:
     """Return columns of numbers side by side [n, columns], or the only column of anything else as it is."""
     import numpy as np
 
-    if len(columns) == 1 and (columns[0].is_picture or columns[0].is_sequence):
+    if len(columns) == 1 and columns[0].is_whole:
         return columns[0].values
     if len(columns) == 1 and columns[0].values.ndim > 1:
         return np.ascontiguousarray(columns[0].values, dtype=np.float32)
@@ -84,7 +100,12 @@ def shapes(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[str, S
 
 
 def _shape(column: "Column") -> Shape:
-    """Return the shape of a column's cells; a sequence has an axis that varies."""
+    """Return the shape of a column's cells; a sequence has an axis that varies.
+
+    That of a tree is how many words there are for each of its leaves to be.
+    """
+    if column.is_tree:
+        return (column.values.width,)
     shape: Shape = column.values.shape[1:]
     return (None, *shape[1:]) if column.is_sequence else shape
 
@@ -112,13 +133,13 @@ MISSING = "missing"
 def incomplete(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[int, str]:
     """Return the rows that lack a number among the features, or have one too large, by the source's columns.
 
-    Pictures and sequences lack none.
+    Pictures, sequences and trees lack none.
     """
     import numpy as np
 
     found: dict[int, dict[str, str]] = {}
     for name in dict.fromkeys(column for columns in features.values() for column in columns):
-        if frame[name].is_picture or frame[name].is_sequence:
+        if frame[name].is_whole:
             continue
         with np.errstate(over="ignore"):
             values = frame[name].values.astype(np.float32, copy=False)

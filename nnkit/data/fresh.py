@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nnkit.data.sources import SOURCES, Source
 from nnkit.data.sources.csv import Csv
@@ -40,7 +40,7 @@ def open_source(
             raise UsageError("--columns is for fresh rows; those of the run's own source have names")
         return known.fresh(None, labelled, shapes).chunks(chunk_rows), known.title
     if isinstance(origin, Path):
-        source = _source(known, format_name or format_of(origin), origin, labelled, shapes)
+        source = _source(known, format_name or format_for(known, origin), origin, labelled, shapes)
         _check_columns(columns, source.type_name)
         if columns is None:
             return source.chunks(chunk_rows), str(origin)
@@ -48,7 +48,7 @@ def open_source(
     from nnkit.frames.lines import unpacked
 
     file = unpacked(origin)
-    source = _source(known, format_name or sniff(file), Path("-"), labelled, shapes)
+    source = _source(known, format_name or format_for(known, file), Path("-"), labelled, shapes)
     _check_columns(columns, source.type_name)
     return source.chunks_of(file, "standard input", chunk_rows, columns), "standard input"
 
@@ -68,6 +68,13 @@ def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) ->
 
     with open_plain(origin) as file:
         yield from source.chunks_of(file, str(origin), chunk_rows, columns)
+
+
+def format_for(known: Source, origin: Path | BinaryIO) -> str:
+    """Return the source type that reads fresh rows of a run whose own source is ``known``."""
+    if known.own_format:
+        return known.type_name
+    return format_of(origin) if isinstance(origin, Path) else sniff(origin)
 
 
 def format_of(path: Path) -> str:
@@ -126,9 +133,15 @@ def row_text(part: "Raw", row: int) -> str:
     """Return a row as text: a line of CSV, or a JSON object where its cells are not all text; without pictures."""
     from nnkit.frames.kinds import is_picture
 
-    cells = {name: column[row] for name, column in part.cells.items() if not is_picture(column)}
+    cells = {name: _cell(column, row) for name, column in part.cells.items() if not is_picture(column)}
     if not all(isinstance(cell, str) for cell in cells.values()):
         return json.dumps({name: cell for name, cell in cells.items() if cell is not None}, default=str)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="").writerow(cells.values())
     return text.getvalue()
+
+
+def _cell(column: Any, row: int) -> Any:
+    from nnkit.frames.trees import Trees
+
+    return column[row : row + 1].tolist()[0] if isinstance(column, Trees) else column[row]

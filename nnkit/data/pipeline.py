@@ -12,7 +12,7 @@ from nnkit.config.piece import Options
 from nnkit.data import naive
 from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
 from nnkit.data.sources import SourceChoice
-from nnkit.data.target import TargetState, encode, restored
+from nnkit.data.target import TargetState, encode, node_classes, restored, strange_nodes
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import Notes, OnUnseen, State
 from nnkit.data.transforms.tokens import Vocabulary
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 1_000_000
 
-Kind = Literal["number", "category", "code", "boolean", "array", "image"]
+Kind = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
 
 
 class Fitted(Options):
@@ -161,6 +161,12 @@ class Pipeline:
             if isinstance(state, Vocabulary)
         }
         return {name: sizes[first] for name, [first, *_] in self.known.features.items() if first in sizes}
+
+    @property
+    def tree_input(self) -> str | None:
+        """The input that is trees, if there is one."""
+        trees = (name for name, columns in self.known.features.items() if self.known.columns.get(columns[0]) == "tree")
+        return next(trees, None)
 
     @property
     def feature_names(self) -> dict[str, list[str]]:
@@ -346,6 +352,8 @@ class Pipeline:
         for row, reason in incomplete(changed, self.known.features).items():
             notes.refused.setdefault(row, reason)
         truth, targets = self._targets(part, notes, need_target)
+        if need_target:
+            notes.refused |= strange_nodes(changed, self.known.features, self.known.target) | notes.refused
         weights = self._weights(part, notes) if need_target and self.known.weight else None
         keep = np.delete(np.arange(len(part)), list(notes.refused))
         features = self.known.features.items()
@@ -354,7 +362,8 @@ class Pipeline:
             truth, targets, weights = (None if rows is None else rows[keep] for rows in (truth, targets, weights))
         inputs = {name: input_array([changed[column] for column in columns]) for name, columns in features}
         self.unseen += notes.unseen
-        dataset = Dataset(inputs, keep + start, truth, targets, weights)
+        nodes = node_classes(inputs, self.known.target) if need_target else None
+        dataset = Dataset(inputs, keep + start, truth, targets, weights, nodes=nodes)
         return Chunk(dataset, rejected_of(part, notes.refused), part, keep)
 
     def typed(self, part: "Raw", kinds: Mapping[str, Kind], notes: Notes) -> "Frame":

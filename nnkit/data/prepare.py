@@ -23,7 +23,7 @@ from nnkit.data.pipeline import Fitted, Known, Pipeline, unusable
 from nnkit.data.sources import Source
 from nnkit.data.spec import Data
 from nnkit.data.split import Divider
-from nnkit.data.target import CLASSIFY, TargetState, encode, learn, missing
+from nnkit.data.target import CLASSIFY, TargetState, encode, learn, missing, node_classes, strange_nodes
 from nnkit.data.transforms.base import Notes
 from nnkit.data.transforms.encode import labels
 from nnkit.data.windows import Windowed
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from nnkit.frames.table import Frame, Raw
 
 PARTS = ("train", "validation", "test")
-WORDS = {"array": "arrays", "image": "pictures"}
+WORDS = {"array": "arrays", "image": "pictures", "tree": "trees"}
 """What messages call the cells of columns that only features can be."""
 
 
@@ -201,7 +201,16 @@ class Preparation:
         features = self._features()
         targets = [self.main.frame[name] for name in data.targets]
         with about(self.main.title):
-            state = learn(targets, self.task, data.positive, data.target_transform, parts["train"], self.quantiles)
+            labels_inside = [label for name in features for label in self.main.frame[name].labels_inside]
+            state = learn(
+                targets,
+                self.task,
+                data.positive,
+                data.target_transform,
+                parts["train"],
+                labels_inside,
+                self.quantiles,
+            )
         fitted, trained = self._fit({name: self.main.frame[name].take(parts["train"]) for name in features})
         chosen = self.inherited.features if self.inherited else choose_features(trained, data.inputs)
         check_numbers(trained, chosen)
@@ -288,14 +297,14 @@ class Preparation:
         for row, reason in with_hints(incomplete(changed, known.features)).items():
             notes.refused.setdefault(row, reason)
         encoded = encode([frame[name] for name in self.data.targets], known.target)
-        _refuse(table, notes.refused | encoded.bad)
+        _refuse(table, notes.refused | encoded.bad | strange_nodes(changed, known.features, known.target))
         pipeline.unseen += notes.unseen
         weights = None if self.data.weight is None else frame[self.data.weight].values
         _check_weights(weights, self.data.weight, table)
         inputs = {
             name: input_array([changed[column] for column in columns]) for name, columns in known.features.items()
         }
-        return Dataset(inputs, rows, encoded.truth, encoded.targets, weights)
+        return Dataset(inputs, rows, encoded.truth, encoded.targets, weights, nodes=node_classes(inputs, known.target))
 
 
 def with_hints(faults: Mapping[int, str]) -> dict[int, str]:
@@ -407,6 +416,8 @@ def _kind(data: Data, raw: "Raw", name: str, task: Task) -> "Kind":
     found = infer(raw.cells[name], data.source.spelling())
     if found in WORDS:
         return found
+    if name in data.source.categories:
+        return "category"
     declared = "number" if name == data.weight else data.types.get(name)
     if declared == "category" and found == "number":
         return "code"
@@ -432,8 +443,15 @@ def _check_text(data: Data, frame: "Frame") -> None:
 
 
 def check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
-    """Raise ``SpecError`` for features that are text after the transforms."""
-    texts = dict.fromkeys(name for names in features.values() for name in names if frame[name].is_text)
+    """Raise ``SpecError`` for features that are text, or trees of words, after the transforms."""
+    used = dict.fromkeys(name for names in features.values() for name in names)
+    words = [name for name in used if frame[name].is_tree and frame[name].values.codes is None]
+    if words:
+        message = (
+            f"a model takes numbers, and the trees of {', '.join(words)} are of words: add the transform vocabulary"
+        )
+        raise SpecError([Problem(("data", "transforms"), message)])
+    texts = [name for name in used if frame[name].is_text]
     if texts:
         message = f"{', '.join(texts)} still hold text after the transforms; encode them, as by one_hot, or drop them"
         raise SpecError([Problem(("data", "transforms"), message)])

@@ -1,8 +1,8 @@
 """The spec's `data`: where rows come from and what becomes of them."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
 from nnkit.data.augmentations import AugmentationChoice
@@ -11,20 +11,7 @@ from nnkit.data.split import Split
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import OnUnseen
 from nnkit.data.windows import Windows
-
-
-def _as_label(value: object) -> object:
-    """Take the class 1 for the class "1": classes are text."""
-    from nnkit.frames.kinds import as_text
-
-    return as_text(value) or value
-
-
-Label: TypeAlias = Annotated[
-    str,
-    BeforeValidator(_as_label),
-    WithJsonSchema({"type": ["string", "number", "boolean"], "x-words": "a class"}),
-]
+from nnkit.data.words import Label
 
 
 class Data(Options):

@@ -1,6 +1,6 @@
 """Targets: labels and numbers as the arrays of ``nnkit.tasks``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.table import Column
+    from nnkit.frames.table import Column, Frame
 
 CLASSIFY = ("binary", "multiclass")
 FLAGS = ("0", "1")
@@ -64,9 +64,10 @@ def learn(
     positive: str | None,
     transform: Any,
     train: "NDArray[np.int64]",
+    more: Collection[str] = (),
     quantiles: Sequence[float] = (),
 ) -> TargetState:
-    """Return what is known of the target; labels come from all rows, scales from the training rows.
+    """Return what is known of the target; labels come from all rows and from ``more``, scales from the training rows.
 
     Raises ``DataError`` where the target cannot be what the task needs, ``SpecError`` for options of other tasks.
     """
@@ -78,7 +79,7 @@ def learn(
         for column in columns:
             _check_flags(column)
         return TargetState(task=task, columns=names, classes=names)
-    return TargetState(task=task, columns=names, classes=_classes(columns[0], task, positive))
+    return TargetState(task=task, columns=names, classes=_classes(columns[0], task, positive, more))
 
 
 def missing(columns: "Sequence[Column]") -> dict[int, str]:
@@ -106,10 +107,10 @@ def _check_options(task: Task, names: Sequence[str], positive: str | None, trans
         raise SpecError(problems)
 
 
-def _classes(column: "Column", task: Task, positive: str | None) -> list[str]:
+def _classes(column: "Column", task: Task, positive: str | None, more: Collection[str]) -> list[str]:
     from nnkit.frames.kinds import in_order
 
-    found = in_order(labels(column).used())
+    found = in_order({*labels(column).used(), *more})
     listed = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
     if len(found) == 1:
         raise DataError(f"the target {column.source} has one class only, {found[0]}: there is nothing to tell apart")
@@ -212,6 +213,27 @@ def _encode_classes(column: "Column", classes: Sequence[str]) -> Encoded:
         bad[row] = f"the target {column.source} is {cell!r:.60}; the model's classes are {', '.join(classes[:8])}"
     truth = np.maximum(found, 0)
     return Encoded(truth, truth, bad)
+
+
+def strange_nodes(frame: "Frame", features: Mapping[str, Sequence[str]], state: TargetState) -> dict[int, str]:
+    """Return the rows whose trees have a node of a label that is no class."""
+    import numpy as np
+
+    bad: dict[int, str] = {}
+    for trees in (frame[name].values for names in features.values() for name in names if frame[name].is_tree):
+        strange = np.flatnonzero(trees.classes(state.classes) < 0)
+        rows = np.searchsorted(trees.starts, strange, side="right") - 1
+        for row, label in zip(rows.tolist(), trees.labels[strange].tolist(), strict=True):
+            known = ", ".join(state.classes[:8])
+            bad.setdefault(row, f"a node has the label {trees.names[label]!r:.60}; the model's classes are {known}")
+    return bad
+
+
+def node_classes(inputs: Mapping[str, Any], state: TargetState) -> "NDArray[np.int64] | None":
+    """Return the class of each node of the input that is trees; None where none is."""
+    from nnkit.frames.trees import Trees
+
+    return next((rows.classes(state.classes) for rows in inputs.values() if isinstance(rows, Trees)), None)
 
 
 def scaled(values: "NDArray[np.float64]", state: TargetState) -> "NDArray[np.float64]":

@@ -83,7 +83,7 @@ class Windowing(Preparation):
                 data.positive,
                 data.target_transform,
                 before,
-                self.quantiles,
+                quantiles=self.quantiles,
             )
         fitted, trained = self._fit({name: self.main.frame[name].take(before) for name in self._features()})
         chosen = choose_features(trained, data.inputs)

@@ -75,9 +75,14 @@ class Batch:
         weights = None if self.weights is None else self.weights[index]
         return Batch(inputs, _kept(_at(self.targets, index)), weights, self.device)
 
+    @property
+    def apart(self) -> int:
+        """How far apart the random numbers of two rows begin."""
+        return 1
+
     def floats(self, dtype: torch.dtype) -> dict[str, Tensor | Padded]:
         """Return the inputs as a network takes them: on its device, pixels as numbers from 0 to 1."""
-        return {name: _floats(values, self.device, dtype) for name, values in self.inputs.items()}
+        return {name: floats(values, self.device, dtype) for name, values in self.inputs.items()}
 
     @property
     def count(self) -> int:
@@ -114,7 +119,8 @@ def as_floats(values: Tensor, device: torch.device, dtype: torch.dtype) -> Tenso
     return moved.to(dtype).div_(255) if moved.dtype == torch.uint8 else moved.to(dtype)
 
 
-def _floats(values: Input, device: torch.device, dtype: torch.dtype) -> Tensor | Padded:
+def floats(values: "Input | NDArray[Any]", device: torch.device, dtype: torch.dtype) -> Tensor | Padded:
+    """Return rows of one input as a network on ``device`` takes them: pixels as numbers from 0 to 1."""
     if isinstance(values, Ragged):
         return padded(values, device, dtype)
     return as_floats(values if isinstance(values, Tensor) else torch.from_numpy(values[:]), device, dtype)

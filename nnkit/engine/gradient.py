@@ -42,6 +42,15 @@ class Trainable(Protocol):
     def constrain(self) -> None:
         """Apply the layers' constraints after a step."""
 
+    def carried(self) -> dict[str, Tensor]:
+        """Return what the next batch goes on from, by name."""
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what ``carried`` returned."""
+
+    def clear_carried(self) -> None:
+        """Start the next batch anew."""
+
 
 @dataclass(frozen=True)
 class StepOptions:
@@ -113,6 +122,8 @@ class GradientPhase:
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """Yield the epoch's batches and keep the learning rate at what the schedule says."""
         self.network.train()
+        if start == 0:
+            self.network.clear_carried()
         self._set_lr(float(epoch))
         for number, batch in enumerate(self._data.epoch(epoch, start), start):
             if self._lr_per_step:
@@ -143,7 +154,7 @@ class GradientPhase:
         epoch, row = self._place
         total = None
         for part in batch.split(self._options.part):
-            self._draws.seek(epoch, row)
+            self._draws.seek(epoch, row * part.apart)
             loss = self._backward(part, part.count / batch.count)
             total = loss if total is None else total + loss
             row += len(part)
@@ -248,11 +259,12 @@ class GradientPhase:
             tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
 
     def state(self) -> Tree:
-        """Return weights, optimizer, draws, learning-rate scale and what the epoch has so far."""
+        """Return weights, optimizer, draws, carried state, learning-rate scale and what the epoch has so far."""
         return {
             "weights": self.weights(),
             "optimizer": optimizer_state(self._optimizer),
             "draws": self._draws.state(),
+            "carried": {name: to_array(tensor).copy() for name, tensor in self.network.carried().items()},
             "lr_scale": self.lr_scale,
             "scaler": None if self._scaler is None else self._scaler.state_dict(),
             "losses": self.losses(),
@@ -264,6 +276,8 @@ class GradientPhase:
         self.set_weights(state["weights"])
         load_optimizer_state(self._optimizer, state["optimizer"])
         self._draws.load(state["draws"])
+        carried = state.get("carried", {})  # The native engine carries nothing.
+        self.network.set_carried({name: torch.from_numpy(array).to(self._device) for name, array in carried.items()})
         self.lr_scale = state["lr_scale"]
         if self._scaler is not None and state["scaler"] is not None:
             self._scaler.load_state_dict(state["scaler"])

@@ -25,7 +25,8 @@ class RowOrder:
 
     ``chances`` [rows] draws rows with replacement in proportion to it instead of taking each row once. With
     ``lengths`` [rows] rows of about one length come together: the shuffled rows are sorted by it in stretches of
-    ``BUCKET`` batches of ``batch`` rows, whose batches are then shuffled.
+    ``BUCKET`` batches of ``batch`` rows, whose batches are then shuffled. With ``streams`` nothing is shuffled: row j
+    of a batch is the one that follows row j of the batch before, as a network that carries its state needs them.
     """
 
     rows: int
@@ -34,9 +35,12 @@ class RowOrder:
     chances: NDArray[np.float64] | None = None
     lengths: NDArray[np.int64] | None = None
     batch: int = 1
+    streams: bool = False
 
     def of(self, epoch: int) -> NDArray[np.int64]:
         """Return the row numbers of the 0-based ``epoch`` in the order in which training takes them."""
+        if self.streams:
+            return in_streams(self.rows, self.batch)
         order = self._drawn(epoch)
         return order if self.lengths is None else self._bucketed(order, self.lengths, epoch)
 
@@ -54,6 +58,16 @@ class RowOrder:
             return shuffled(bits(self.seed, "order", self.phase, epoch), self.rows)
         draw = generator(self.seed, "order", self.phase, epoch)
         return draw.choice(self.rows, self.rows, p=self.chances / self.chances.sum())
+
+
+def in_streams(rows: int, batch: int) -> NDArray[np.int64]:
+    """Return the numbers of ``rows`` rows, cut into ``batch`` streams that go on from batch to batch.
+
+    Rows beyond the last whole batch are left for a smaller one at the end.
+    """
+    steps = rows // batch
+    streams = np.arange(steps * batch, dtype=np.int64).reshape(batch, steps)
+    return np.concatenate([streams.T.ravel(), np.arange(steps * batch, rows, dtype=np.int64)])
 
 
 def shuffled(source: np.random.BitGenerator, rows: int) -> NDArray[np.int64]:
@@ -77,7 +91,7 @@ class RowDraws:
 
     seed: int
     phase: str
-    _slabs: dict[str, tuple[tuple[int, int], NDArray[np.uint16]]] = field(default_factory=dict, init=False)
+    _slabs: dict[str, tuple[tuple[int, int, int], NDArray[np.uint16]]] = field(default_factory=dict, init=False)
 
     def numbers(self, name: str, epoch: int, start: int, rows: int, values: int) -> NDArray[np.uint16]:
         """Return numbers from 0 to 65,535 [rows, values] for the rows of ``epoch`` from the place ``start`` on."""
@@ -90,12 +104,12 @@ class RowDraws:
 
     def _slab(self, name: str, epoch: int, slab: int, size: int, values: int) -> NDArray[np.uint16]:
         kept = self._slabs.get(name)
-        if kept is not None and kept[0] == (epoch, slab):
+        if kept is not None and kept[0] == (epoch, slab, values):
             return kept[1]
         source = bits(self.seed, "draws", self.phase, name, epoch, slab)
         raw = source.random_raw(-(-size * values // 4)).astype("<u8", copy=False)
         numbers = raw.view("<u2")[: size * values].reshape(size, values).astype(np.uint16, copy=False)
-        self._slabs[name] = (epoch, slab), numbers
+        self._slabs[name] = (epoch, slab, values), numbers
         return numbers
 
     def normal(self, name: str, epoch: int, start: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

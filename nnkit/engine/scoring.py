@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from nnkit.engine.ragged import Ragged
 
+Truth: TypeAlias = NDArray[np.generic] | Ragged
+"""The truth of rows; ragged where each step of a sequence or each node of a tree has an output of its own."""
 Score: TypeAlias = Callable[..., dict[str, float]]
-"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``; of forecasts f(truth, outputs, yardstick)."""
+"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``, outputs flat where the truth is ragged; of
+forecasts f(truth, outputs, yardstick)."""
 Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
 """What turns an engine's raw outputs [n, ...] into predictions."""
 
@@ -22,8 +25,8 @@ class Scoring:
     score: Score | None
     """None where no values are asked for, and outputs need not be finished."""
     finish: Finish
-    truth: NDArray[np.generic] | Ragged
-    validation_truth: NDArray[np.generic] | Ragged | None
+    truth: Truth
+    validation_truth: Truth | None
     yardstick: Any = None
     """What the forecasts of rows are measured against, to be indexed as the truth is; None where there is none."""
     validation_yardstick: Any = None
@@ -33,7 +36,7 @@ class Scoring:
         if self.score is None:
             return {}
         measures = () if self.yardstick is None else (self.yardstick[order],)
-        values = self.score(_flat(self.truth[order]), self.finish(outputs), *measures)
+        values = self.score(self.truth[order], self.finish(outputs), *measures)
         return {f"train_{key}": value for key, value in values.items()}
 
     def validation(self, loss: float, outputs: Any) -> dict[str, float]:
@@ -43,11 +46,11 @@ class Scoring:
         values = {"loss": loss}
         if self.score is not None:
             measures = () if self.validation_yardstick is None else (self.validation_yardstick,)
-            values |= self.score(_flat(self.validation_truth), self.finish(outputs), *measures)
+            values |= self.score(self.validation_truth, self.finish(outputs), *measures)
         return {f"validation_{key}": value for key, value in values.items()}
 
 
-def _flat(truth: NDArray[np.generic] | Ragged) -> NDArray[np.generic]:
+def flat(truth: Truth) -> NDArray[np.generic]:
     """Return the truth with a row for each output."""
     return truth.flat() if isinstance(truth, Ragged) else truth
 

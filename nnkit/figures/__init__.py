@@ -1,5 +1,6 @@
 """Figures: pictures for a report, each drawn by a function that returns PNG bytes."""
 
+from nnkit.figures.branches import trees
 from nnkit.figures.curves import precision_recall, roc
 from nnkit.figures.depth import gradients
 from nnkit.figures.horizon import forecasts
@@ -16,4 +17,5 @@ __all__ = [
     "precision_recall",
     "residuals",
     "roc",
+    "trees",
 ]

@@ -35,7 +35,8 @@ SHADES = ("#c3d3e4", "#8fb0d0", BLUE, INK)
 """From the first of the epochs that are drawn to the last."""
 MOST_NAMES = 12
 """Layers up to which each has its name under it; of more the numbers are written."""
-MARKERS_UP_TO = 60
+LINES_UP_TO = 60
+"""Layers up to which dots are joined by lines; of more, whose norms differ within each block, lines would be a blot."""
 WIDTH, HEIGHT = 7.0, 3.6
 
 
@@ -85,9 +86,11 @@ def _draw(axes: "Axes", epochs: Sequence[tuple[int, Norms]], layers: Sequence[st
     handles: dict[str, Any] = {}
     places = range(1, len(layers) + 1)
     lines = [[_power(norms.get(layer)) for layer in layers] for _, norms in epochs]
-    marker = "o" if len(layers) <= MARKERS_UP_TO else ""
+    style: dict[str, Any] = {"linewidth": 1.4, "marker": "o", "markersize": 3}
+    if len(layers) > LINES_UP_TO:
+        style = {"linestyle": "", "marker": ".", "markersize": 2}
     for (epoch, _), powers, shade in zip(epochs, lines, SHADES[-len(epochs) :], strict=True):
-        [line] = axes.plot(places, powers, color=shade, linewidth=1.4, marker=marker, markersize=3)
+        [line] = axes.plot(places, powers, color=shade, **style)
         handles[f"epoch {epoch}"] = line
     there = [power for powers in lines for power in powers if math.isfinite(power)]
     if not there:

@@ -31,6 +31,8 @@ class Look:
     mode: Mode = "RGB"
     size: tuple[int, int] | None = None
     resize: Resize = "crop"
+    converts: bool = True
+    """Whether pictures of 16 bits, CMYK and palettes are converted, and not refused."""
 
     @property
     def channels(self) -> int:
@@ -57,9 +59,11 @@ def decode(data: bytes, look: Look) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             _check(picture)
+            if not look.converts:
+                _check_plain(picture)
             if look.size is not None:
                 picture.draft(None, (DRAFT * max(look.size),) * 2)
-            bits16 = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in DEEP)
+            bits16 = _is_deep_grey(picture)
             picture.load()
             plain = _of_16_bits(_upright(picture)) if bits16 else _upright(picture)
             pixels = np.asarray(_sized(_in_mode(plain, look.mode), look))
@@ -88,6 +92,22 @@ def _check(picture: Image.Image) -> None:
         raise UnreadableError("is an animation, or has several pages; save the one picture that is meant")
     if picture.mode == "F" or (picture.mode == "I" and picture.format not in DEEP):
         raise UnreadableError("has pixels of 32 bits, whose range is not known; save it with 8 or 16 bits")
+
+
+def _is_deep_grey(picture: Image.Image) -> bool:
+    return picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in DEEP)
+
+
+def _check_plain(picture: Image.Image) -> None:
+    """Raise ``UnreadableError`` for 16 bits, CMYK and palettes."""
+    deep_colours = any(
+        "16" in str(tile.args) for tile in getattr(picture, "tile", ())
+    )  # Pillow itself drops their lower bits.
+    kinds = {"has 16 bits a channel": _is_deep_grey(picture) or deep_colours, "is CMYK": picture.mode == "CMYK"}
+    kinds["has a palette"] = picture.mode in ("P", "PA")
+    for kind, found in kinds.items():
+        if found:
+            raise UnreadableError(f"{kind}; set mode: RGB, RGBA or grey in the source, which converts it")
 
 
 def _too_large() -> UnreadableError:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from nnkit.frames.cells import Text, Words
 from nnkit.frames.pictures import Pictures
 from nnkit.frames.table import Cells
+from nnkit.frames.trees import Trees, no_trees
 
-Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "image"]
+Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
 """A code is a category written as a number, so that 1, 1.0 and JSON's 1 are one category; an image is an array of bytes
 [height, width, channels], which a network sees as numbers from 0 to 1."""
 
@@ -65,6 +66,8 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
 
     Numbers with leading zeros are words, since they would lose them; a column that is empty throughout is numbers.
     """
+    if isinstance(cells, Trees):
+        return "tree"
     if is_picture(cells):
         return "image"
     if isinstance(cells, np.ndarray):
@@ -148,7 +151,7 @@ def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
 
 def typed(cells: Cells, kind: Kind, spelling: Spelling) -> Typed:
     """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one, pictures as an image."""
-    if isinstance(cells, Pictures):
+    if isinstance(cells, Pictures | Trees):
         return Typed(cells, {})
     if isinstance(cells, np.ndarray):
         return _from_array(cells, kind, spelling)
@@ -292,6 +295,10 @@ def _no_arrays(cells: Sequence[Any], spelling: Spelling) -> Typed:
     return Typed(np.full(len(cells), np.nan), {row: f"{_shown(cell)} is no array" for row, cell in enumerate(cells)})
 
 
+def _no_trees(cells: Sequence[Any], spelling: Spelling) -> Typed:
+    return Typed(no_trees(len(cells)), {row: f"{_shown(cell)} is no tree" for row, cell in enumerate(cells)})
+
+
 _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "number": _numbers,
     "boolean": _booleans,
@@ -299,6 +306,7 @@ _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "code": _codes,
     "array": _no_arrays,
     "image": _no_arrays,
+    "tree": _no_trees,
 }
 
 

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from nnkit.engine.ragged import Ragged
 from nnkit.frames.cells import Text, Words
 from nnkit.frames.pictures import Pictures
+from nnkit.frames.trees import Trees, concatenate
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, or an array [n, ...] with a type."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, or an array [n, ...] with a
+type."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column: float64 [n] with NaN where missing, ``Words``, an array [n, ...], ``Pictures`` or ``Ragged``."""
+    """Cells: float64 [n] with NaN where missing, ``Words``, an array [n, ...], ``Pictures``, ``Ragged``, ``Trees``."""
 
     values: Any
     source: str
@@ -60,11 +62,21 @@ class Column:
         return isinstance(self.values, Words)
 
     @property
+    def is_tree(self) -> bool:
+        """Whether the cells are trees."""
+        return isinstance(self.values, Trees)
+
+    @property
+    def labels_inside(self) -> list[str]:
+        """The labels that nodes of trees have."""
+        return self.values.used if isinstance(self.values, Trees) else []
+
+    @property
     def gaps(self) -> NDArray[np.bool_]:
-        """Which cells are missing; an array is if any of its numbers is, a picture or a sequence never."""
+        """Which cells are missing; an array is if any of its numbers is, a whole one never."""
         if isinstance(self.values, Words):
             return self.values.codes < 0
-        if isinstance(self.values, Pictures | Ragged):
+        if self.is_whole:
             return np.zeros(len(self.values), dtype=bool)
         missing: NDArray[np.bool_] = np.isnan(self.values).reshape(len(self.values), -1).any(axis=1)
         return missing
@@ -78,6 +90,11 @@ class Column:
     def is_sequence(self) -> bool:
         """Whether the cells are sequences of several lengths."""
         return isinstance(self.values, Ragged)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each cell is a picture, a sequence or a tree, which lacks nothing and stands beside no other."""
+        return self.is_picture or self.is_sequence or self.is_tree
 
     @property
     def numbers(self) -> Any:
@@ -120,6 +137,8 @@ def _cells(part: Raw, name: str) -> Cells:
 def _concatenate(pieces: list[Cells]) -> Cells:
     if isinstance(pieces[0], np.ndarray | Pictures):
         return np.concatenate(pieces)
+    if isinstance(pieces[0], Trees):
+        return concatenate(pieces)
     if all(isinstance(piece, Text) for piece in pieces):
         return Text([part for piece in pieces for part in piece.pieces])
     return [cell for piece in pieces for cell in piece]

@@ -54,6 +54,8 @@ class Example:
     """Where inputs are indices: whole numbers below this."""
     others: tuple[tuple[Shape, ...], ...] = ()
     """More shapes of inputs that the layer takes: with other axes, or axes of varying length."""
+    misfit: tuple[Shape, ...] | None = None
+    """Inputs too many or too few, where one instead of several, or two instead of one, are right."""
 
 
 class Layer(Piece):
@@ -67,6 +69,11 @@ class Layer(Piece):
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Options of the node that the layer reads too, by the option of its own that must stand beside them."""
     example: ClassVar[Example] = Example({})
+
+    @property
+    def carries(self) -> bool:
+        """Whether the layer goes on, in training, where the batch before ended."""
+        return False
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the output's shape for these input shapes; raises ``ShapeError``. Plain Python, no torch."""
@@ -160,3 +167,10 @@ def fixed(layer: Layer, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
     if len(sizes) < len(shape):
         raise ShapeError(f"{layer.type_name} needs axes of known size, got {show(shape)}")
     return sizes
+
+
+def steady(layer: Layer, inputs: tuple[Shape, ...], way_out: str) -> None:
+    """Raise ``ShapeError`` where the first axis of an input varies from row to row."""
+    if any(shape and shape[0] is None for shape in inputs):
+        shapes = " and ".join(map(show, inputs))
+        raise ShapeError(f"{layer.type_name} needs rows of one length here, got {shapes}; {way_out}")

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from nnkit.initializers import INITIALIZERS, Initializer, InitializerChoice
 from nnkit.layers.axes import Sizes, check_windows, per_axis, spatial
-from nnkit.layers.base import LAYERS, Activated, Example, Kernels, ShapeError, Weight
+from nnkit.layers.base import LAYERS, Activated, Example, Kernels, ShapeError, Weight, steady
 from nnkit.nn.windows import Window, count
 from nnkit.shapes import Shape
 
@@ -55,6 +55,8 @@ class Windowed(Activated):
         window = self.window()
         if self.padding == "valid":
             check_windows(self, "kernel_size", window.extents, sizes)
+        if self.padding == "same" and window.strides[0] > 1:
+            steady(self, inputs, "set padding: valid, or strides: 1")
         moves = zip(sizes, window.extents, window.strides, strict=True)
         return tuple(count(size, covered, stride, self.padding) for size, covered, stride in moves)
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from nnkit.initializers import InitializerChoice
 from nnkit.layers.axes import Extras, per_axis, spatial
-from nnkit.layers.base import LAYERS, Example, Kernels, ShapeError, Weight
+from nnkit.layers.base import LAYERS, Example, Kernels, ShapeError, Weight, steady
 from nnkit.layers.conv import GLOROT, Windowed, kernel_weight
 from nnkit.nn.windows import transposed
 from nnkit.shapes import Shape, show
@@ -47,6 +47,7 @@ class ConvTranspose(Windowed):
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the longer axes, and ``filters``; raises ``ShapeError`` where nothing would be left."""
         sizes, _ = spatial(self, inputs, (self.rank,))
+        steady(self, inputs, "make rows longer by upsample and a convolution")
         window, extra = self.window(), self.extra() or (None,) * self.rank
         places = zip(sizes, window.extents, window.strides, extra, strict=True)
         axes = tuple(
@@ -81,7 +82,7 @@ class Conv1DTranspose(ConvTranspose):
     """
 
     rank = 1
-    example = Example({"filters": 4, "kernel_size": 3, "strides": 2}, ((5, 2),), others=(((None, 2),),))
+    example = Example({"filters": 4, "kernel_size": 3, "strides": 2}, ((5, 2),))
 
 
 @LAYERS.register("conv2d_transpose")

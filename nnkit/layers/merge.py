@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nnkit.layers.base import LAYERS, Example, Layer, ShapeError
+from nnkit.layers.base import LAYERS, Example, Layer, ShapeError, steady
 from nnkit.shapes import Shape, place, show
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ class Concatenate(Layer):
         if len(inputs) < 2:
             raise ShapeError(f"concatenate takes two or more inputs and gets {len(inputs)}; name them in inputs")
         axis = index(self, self.axis, inputs[0])
+        if axis == 0:
+            steady(self, inputs, "choose another axis")
         rests = {(len(shape), shape[:axis], shape[axis + 1 :]) for shape in inputs}
         if len(rests) > 1:
             raise ShapeError(f"concatenate needs inputs that differ in axis {self.axis} alone, got {listed(inputs)}")

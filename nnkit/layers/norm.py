@@ -6,7 +6,7 @@ from pydantic import Field
 
 from nnkit.initializers import INITIALIZERS
 from nnkit.layers.axes import spatial
-from nnkit.layers.base import LAYERS, Example, OneInput, ShapeError, Weight, last_axis
+from nnkit.layers.base import LAYERS, Example, OneInput, ShapeError, Weight, last_axis, steady
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
@@ -91,13 +91,14 @@ class GroupNorm(Norm):
     Weights: `gamma` and `beta`, each as long as the last axis.
     """
 
-    example = Example({"groups": 2}, ((3, 4, 6),), others=(((8,),), ((None, 4),), ((2, 3, 4, 2),)))
+    example = Example({"groups": 2}, ((3, 4, 6),), others=(((8,),), ((2, 3, 4, 2),)))
 
     groups: int = Field(default=32, gt=0, description="Number of groups that the channels are split into.")
 
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the input's shape; raises ``ShapeError`` where its channels cannot be split into the groups."""
         shape, channels = super().out_shape(*inputs), last_axis(self, inputs)
+        steady(self, inputs, "take layer_norm")
         if channels % self.groups:
             raise ShapeError(
                 f"group_norm needs groups that divide the {channels} channels, found {self.groups}; 1 always does"
@@ -122,11 +123,12 @@ class InstanceNorm(Norm):
     each as long as the last axis.
     """
 
-    example = Example({}, ((3, 4, 2),), others=(((8, 2),), ((None, 2),), ((2, 3, 4, 2),)))
+    example = Example({}, ((3, 4, 2),), others=(((8, 2),), ((2, 3, 4, 2),)))
 
     def out_shape(self, *inputs: Shape) -> Shape:
-        """Return the input's shape."""
+        """Return the input's shape; raises ``ShapeError``."""
         sizes, channels = spatial(self, inputs)
+        steady(self, inputs, "take layer_norm")
         return (*sizes, channels)
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":

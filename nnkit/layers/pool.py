@@ -5,20 +5,21 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from nnkit.layers.axes import Sizes, check_windows, per_axis, spatial
-from nnkit.layers.base import LAYERS, Example, Layer
+from nnkit.layers.base import LAYERS, Example, Layer, steady
 from nnkit.nn.windows import count
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
     import torch
 
-EVERY_RANK = (((8, 2),), ((None, 2),), ((4, 3, 5, 2),))
+FIXED = (((8, 2),), ((4, 3, 5, 2),))
+EVERY_RANK = (*FIXED, ((None, 2),))
 
 
 class Pool(Layer):
     """A pool over windows."""
 
-    example = Example({}, ((6, 5, 2),), others=EVERY_RANK)
+    example = Example({}, ((6, 5, 2),), others=FIXED)
     largest: ClassVar[bool]
 
     pool_size: Sizes = Field(default=2, description="Size of the window: a number, or one for each axis.")
@@ -39,6 +40,8 @@ class Pool(Layer):
         windows, strides = self.geometry(len(sizes))
         if self.padding == "valid":
             check_windows(self, "pool_size", windows, sizes)
+        else:
+            steady(self, inputs, "set padding: valid")
         moves = zip(sizes, windows, strides, strict=True)
         return (*(count(size, window, stride, self.padding) for size, window, stride in moves), channels)
 
@@ -115,7 +118,7 @@ class GlobalAveragePool(GlobalPool):
 class AdaptivePool(Layer):
     """A pool to axes of a wanted size."""
 
-    example = Example({"output_size": 3}, ((7, 5, 2),), others=EVERY_RANK)
+    example = Example({"output_size": 3}, ((7, 5, 2),), others=FIXED)
     largest: ClassVar[bool]
 
     output_size: Sizes = Field(description="Size of each axis that comes out: a number, or one for each.", examples=[4])
@@ -123,6 +126,7 @@ class AdaptivePool(Layer):
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the wanted size of each axis, and the channels."""
         sizes, channels = spatial(self, inputs)
+        steady(self, inputs, "take sequence_pool, or a global pool")
         return (*per_axis(self, "output_size", self.output_size, len(sizes)), channels)
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":

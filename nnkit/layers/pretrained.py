@@ -113,9 +113,9 @@ class Pretrained(Layer):
         """
         from nnkit.nn.public import UnfitError, published
 
-        height, width, channels = self._picture(inputs)
         if self.source is None or self.network is None:
             raise TypeError(f"the run {self.run} was not opened before its layers were needed")
+        height, width, channels = self._picture(inputs)
         try:
             return published(self.source, self.network, self.until, (height, width, channels))
         except UnfitError as error:

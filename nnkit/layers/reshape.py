@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nnkit.layers.base import LAYERS, Example, Layer, ShapeError, fixed, one
+from nnkit.layers.base import LAYERS, Example, Layer, ShapeError, fixed, one, steady
 from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class Permute(Layer):
             raise ShapeError(
                 f"permute needs dims that name each axis of {show(shape)} once, 1 to {len(shape)}, found {self.dims}"
             )
+        if self.dims[0] != 1:
+            steady(self, inputs, "leave the first axis where it is")
         return tuple(shape[axis - 1] for axis in self.dims)
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":

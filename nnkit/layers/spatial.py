@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from nnkit.layers.axes import AXES, Extra, Sizes, per_axis, spatial, wrong_count
-from nnkit.layers.base import LAYERS, Example, Layer, ShapeError
+from nnkit.layers.base import LAYERS, Example, Layer, ShapeError, steady
 from nnkit.layers.pool import EVERY_RANK
 from nnkit.shapes import Shape, show
 
@@ -25,7 +25,7 @@ class Upsample(Layer):
     axes. `bilinear` is for `height x width x channels`.
     """
 
-    example = Example({}, ((3, 4, 2),), others=(((None, None, 2),),))
+    example = Example({}, ((3, 4, 2),))
 
     size: Sizes = Field(default=2, description="Factors: a number, or one for each axis.")
     interpolation: Literal["nearest", "bilinear"] = Field(
@@ -40,6 +40,8 @@ class Upsample(Layer):
                 f"upsample with interpolation: bilinear needs {AXES[2]} x channels, got {show(inputs[0])}; "
                 f"take interpolation: nearest"
             )
+        if self.interpolation == "bilinear":
+            steady(self, inputs, "take interpolation: nearest")
         factors = per_axis(self, "size", self.size, len(sizes))
         longer = (None if size is None else size * factor for size, factor in zip(sizes, factors, strict=True))
         return (*longer, channels)
@@ -49,6 +51,8 @@ class Upsample(Layer):
         from nnkit.nn import spatial as modules
 
         sizes, _ = spatial(self, inputs)
+        if self.interpolation == "bilinear":
+            steady(self, inputs, "take interpolation: nearest")
         factors = per_axis(self, "size", self.size, len(sizes))
         return modules.Upsample(factors, self.interpolation == "bilinear")
 

@@ -7,8 +7,8 @@ from pydantic import Field
 from nnkit.activations import ACTIVATIONS, ActivationChoice
 from nnkit.initializers import INITIALIZERS, InitializerChoice
 from nnkit.layers.axes import spatial
-from nnkit.layers.base import LAYERS, Example, Kernels, OneInput, Weight
-from nnkit.layers.pool import EVERY_RANK
+from nnkit.layers.base import LAYERS, Example, Kernels, OneInput, Weight, steady
+from nnkit.layers.pool import FIXED
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class SqueezeExcite(OneInput):
     """
 
     kernels: ClassVar[Kernels] = {"reduce_kernel": (-1,), "expand_kernel": (-1,)}
-    example = Example({"ratio": 2, "activation": "tanh"}, ((3, 4, 6),), others=EVERY_RANK)
+    example = Example({"ratio": 2, "activation": "tanh"}, ((3, 4, 6),), others=FIXED)
 
     ratio: int = Field(default=16, gt=0, description="How many times fewer units than channels there are between.")
     activation: ActivationChoice = Field(default=ACTIVATIONS.decode("relu"), description="Function of the units.")
@@ -38,6 +38,7 @@ class SqueezeExcite(OneInput):
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the input's shape."""
         sizes, channels = spatial(self, inputs)
+        steady(self, inputs, "it takes the mean of all steps, padding too")
         return (*sizes, channels)
 
     def _sizes(self, inputs: tuple[Shape, ...]) -> tuple[int, int]:

@@ -27,6 +27,8 @@ class Metric(Piece):
     """
 
     tasks: ClassVar[frozenset[Task]]
+    of_nodes: ClassVar[bool] = False
+    """Whether it is about all nodes of trees, and not about rows."""
     goal: ClassVar[Literal["max", "min"]]
     """Whether larger or smaller is better; early stopping and gates follow it."""
     of_naive: ClassVar[bool] = True
@@ -61,20 +63,26 @@ def compute_all(
     outputs: "Floats",
     task: Task,
     weights: "Floats | None" = None,
+    nodes: "tuple[Truth, Floats] | None" = None,
+    *,
     yardstick: Yardstick | None = None,
     quantiles: Sequence[float] = (),
 ) -> dict[str, float]:
     """Compare ``truth`` with ``outputs`` by several metrics, what they share counted once; NaN where undefined.
 
-    With ``quantiles`` outputs are [n, targets * quantiles], and the middle one stands for all where a metric takes one.
+    ``nodes`` are truth and outputs of all nodes, where the rows are trees. With ``quantiles`` outputs are
+    [n, targets * quantiles], and the middle one stands for all where a metric takes one.
     """
     import numpy as np
 
-    sample = Sample.of(truth, outputs, task, weights, yardstick, quantiles)
-    if sample is None:
-        return {metric.key: float("nan") for metric in metrics}
+    rows = Sample.of(truth, outputs, task, weights, yardstick, quantiles)
+    samples = {False: rows, True: None if nodes is None else Sample.of(*nodes, task)}
     with np.errstate(all="ignore"):
-        return {metric.key: float(metric.value(sample)) for metric in metrics}
+        return {metric.key: _value(metric, samples[metric.of_nodes]) for metric in metrics}
+
+
+def _value(metric: Metric, sample: Sample | None) -> float:
+    return float("nan") if sample is None else float(metric.value(sample))
 
 
 METRICS = Registry("metrics", "metric", Metric, home="nnkit.metrics")

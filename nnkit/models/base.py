@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
+from nnkit.errors import Problem, SpecError
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
+    from nnkit.data.pipeline import Pipeline
     from nnkit.models.plan import Plan
 
 
@@ -20,6 +22,13 @@ class Model(Piece):
         ``vocabularies`` says how many tokens there are in each input of tokens.
         """
         raise TypeError(f"{type(self).__name__} does not say its plan")
+
+    def plan_for(self, pipeline: "Pipeline") -> "Plan":
+        """Lay the model out for a run's data; raises ``SpecError`` with every mistake."""
+        if pipeline.tree_input is not None:
+            message = f"the data is trees, which {self.type_name} cannot take; set model.type: rntn"
+            raise SpecError([Problem(("model", "type"), message)])
+        return self.plan(pipeline.input_shapes, pipeline.vocabularies)
 
 
 MODELS = Registry("models", "model", Model, home="nnkit.models")

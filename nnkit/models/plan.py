@@ -1,25 +1,31 @@
 """The plan of a network: what reads what, every shape and every weight, in plain Python until it is built."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nnkit.activations import Activation
 from nnkit.errors import Path, Problem, SpecError
 from nnkit.layers.base import Activated, Layer, Weight
 from nnkit.layers.node import Node
+from nnkit.layers.pool import MaxPool
 from nnkit.seeds import generator
 from nnkit.shapes import Shape, size
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from nnkit.nn.graph import GraphNetwork
+    from nnkit.nn.sequence import SequenceModule
 
 BLOCK_ROWS = 1024
 BLOCK_VALUES = 2**24
 """Rows that go through the network at once, and how many values all its layers may then have (64 MiB)."""
+RISING = ("relu", "relu6")
+"""Activations that may change places with a maximum: no larger value becomes a smaller one, and torch keeps to it."""
 STEPS = 256
 """What an axis that varies is taken for."""
 FLOAT_BYTES = 4
@@ -74,6 +80,11 @@ class Plan:
         """The shape of a row of the output."""
         return self.nodes[-1].output
 
+    @property
+    def stateful(self) -> PlannedNode | None:
+        """The first layer that carries its state from batch to batch in training, if there is one."""
+        return next((node for node in self.nodes if node.layer.carries), None)
+
     def weights(self) -> dict[str, Weight]:
         """Return every weight by its full name, ``node.weight``."""
         return {f"{node.name}.{name}": weight for node in self.nodes for name, weight in node.weights.items()}
@@ -117,10 +128,11 @@ class Plan:
 
         names = (*map(value_name, self.inputs), *(node.name for node in self.nodes))
         numbers = {name: number for number, name in enumerate(names)}
+        modules = self._modules()
         steps = [
             Step(
                 name=node.name,
-                module=node.layer.build(*node.inputs),
+                module=modules[node.name],
                 reads=tuple(numbers[value] for value in node.reads),
                 trainable=node.node.trainable,
                 l1=node.node.l1,
@@ -132,6 +144,24 @@ class Plan:
             for node in self.nodes
         ]
         return GraphNetwork(steps, list(self.inputs))
+
+    def _modules(self) -> "dict[str, torch.nn.Module]":
+        """Return each layer's module. A relu that only a max pool reads acts behind it instead, on fewer values.
+
+        The largest value of relu(x) is relu of the largest x, bit for bit, and so are the gradients.
+        """
+        from nnkit.nn.basic import Then
+
+        nodes, readers = {node.name: node for node in self.nodes}, Counter(name for n in self.nodes for name in n.reads)
+        modules = {name: node.layer.build(*node.inputs) for name, node in nodes.items()}
+        for pool in self.nodes:
+            above = nodes.get(pool.reads[0])
+            if not isinstance(pool.layer, MaxPool) or above is None or readers[above.name] > 1:
+                continue
+            if isinstance(above.layer, Activated) and above.layer.activation.type_name in RISING:
+                modules[above.name] = above.layer.linear().build(*above.inputs)
+                modules[pool.name] = Then(cast("SequenceModule", modules[pool.name]), above.layer.activation.build())
+        return modules
 
     def rows(self) -> list[Row]:
         """Return a line for each layer."""

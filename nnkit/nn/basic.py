@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nnkit.errors import DataError
+from nnkit.nn.sequence import Lengths, SequenceModule
 
 Function = Callable[[Tensor], Tensor]
 
@@ -45,6 +46,23 @@ class Apply(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Compute the function."""
         return self.function(*inputs)
+
+
+class Then(SequenceModule):
+    """A module and a function of what it gives; the lengths of rows are the module's."""
+
+    def __init__(self, module: SequenceModule, function: Function) -> None:
+        super().__init__()
+        self.module = module
+        self.function = function
+
+    def out_lengths(self, lengths: Lengths) -> Tensor | None:
+        """Return the module's."""
+        return self.module.out_lengths(lengths)
+
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
+        """Compute both."""
+        return self.function(self.module(x, lengths=lengths))
 
 
 class PRelu(nn.Module):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from nnkit.nn.basic import Function, empty
+from nnkit.nn.sequence import Lengths, SequenceModule, first, zeroed
 from nnkit.nn.spatial import FORMATS, channels_first, channels_last, check_room, pad, planar
 from nnkit.nn.windows import Window, transposed
 
@@ -58,7 +59,25 @@ def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, gro
     return channels_last(y, rank)
 
 
-class Conv(nn.Module):
+class Moving(SequenceModule):
+    """A module whose window moves along the axes of [n, *axes, c]; rows end where their lengths say."""
+
+    window: Window
+
+    def out_lengths(self, lengths: Lengths) -> Tensor | None:
+        """Return how many places of the window lie in each row."""
+        ends = first(lengths)
+        return None if ends is None else counts(ends, self.window)
+
+
+def counts(ends: Tensor, window: Window) -> Tensor:
+    """Return how many windows lie on first axes of these lengths [n]."""
+    if window.padding == "valid":
+        ends = ends - window.extents[0] + 1
+    return ((ends + window.strides[0] - 1) // window.strides[0]).clamp(min=0)
+
+
+class Conv(Moving):
     """activation(convolution of x by kernel + bias): [n, *axes, c] -> [n, *axes, filters]."""
 
     def __init__(
@@ -71,13 +90,14 @@ class Conv(nn.Module):
         self.groups = groups
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Compute the layer."""
+        x = zeroed(x, first(lengths))
         y = convolve(x, torch_kernel(self.kernel), self.bias, self.window, self.groups)
         return y if self.activation is None else self.activation(y)
 
 
-class DepthwiseConv(nn.Module):
+class DepthwiseConv(Moving):
     """A convolution of each channel by kernels of its own: [n, *axes, c] -> [n, *axes, c * multiplier]."""
 
     def __init__(
@@ -89,13 +109,14 @@ class DepthwiseConv(nn.Module):
         self.window = window
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Compute the layer."""
+        x = zeroed(x, first(lengths))
         y = convolve(x, depthwise_kernel(self.kernel), self.bias, self.window, x.shape[-1])
         return y if self.activation is None else self.activation(y)
 
 
-class SeparableConv(nn.Module):
+class SeparableConv(Moving):
     """A depthwise convolution, then one that mixes the channels: [n, *axes, c] -> [n, *axes, filters]."""
 
     def __init__(
@@ -116,8 +137,9 @@ class SeparableConv(nn.Module):
         self.mixing = Window(ones, ones, ones, "valid")
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Compute the layer."""
+        x = zeroed(x, first(lengths))
         x = convolve(x, depthwise_kernel(self.depthwise_kernel), None, self.window, x.shape[-1])
         y = convolve(x, torch_kernel(self.pointwise_kernel), self.bias, self.mixing, 1)
         return y if self.activation is None else self.activation(y)

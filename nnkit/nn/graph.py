@@ -1,6 +1,7 @@
 """The graph network: modules in the order of a spec, each reading values that were computed before it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nnkit.nn.random import Draws, RandomModule
-from nnkit.nn.sequence import Lengths, Padded, SequenceModule, first
+from nnkit.nn.sequence import Lengths, Padded, SequenceModule, carrying, first
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Step:
 
     def regular(self) -> list[nn.Parameter]:
         """Return the parameters that regularization acts on."""
-        return [getattr(self.module, name) for name in self.kernels]
+        return [self.module.get_parameter(name) for name in self.kernels]
 
 
 class GraphNetwork(nn.Module):
@@ -103,8 +104,8 @@ class GraphNetwork(nn.Module):
 
     def _computed(self, inputs: list[Tensor | Padded]) -> Tensor:
         """Compute the steps one by one, each value forgotten after its last use, and lengths beside the values."""
-        values: list[Any] = [x if isinstance(x, Tensor) else x.values for x in inputs]
-        lengths = [None if isinstance(x, Tensor) else x.lengths for x in inputs]
+        values: list[Any] = [x.values if isinstance(x, Padded) else x for x in inputs]
+        lengths = [x.lengths if isinstance(x, Padded) else None for x in inputs]
         for step, (module, reads, done) in zip(self.steps, self._program, strict=True):
             known = [lengths[index] for index in reads]
             values.append(_applied(module, [values[index] for index in reads], known))
@@ -119,11 +120,67 @@ class GraphNetwork(nn.Module):
         super().train(mode)
         for module in self._frozen:
             module.train(False)
+            for _, carrier in carrying(module):
+                carrier.carrying = mode
         for module in self._parts:
             module.train(mode)
         for module in self._still:
             module.train(False)
         return self
+
+    def carried(self) -> dict[str, Tensor]:
+        """Return what stateful modules carry to the next batch of training, by name."""
+        return {
+            f"{name}.{number}": tensor
+            for name, module in carrying(self)
+            for number, tensor in enumerate(module.carried)
+        }
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        """Let the next batch of training go on from what ``carried`` gave; raises ``ValueError`` for other names."""
+        self.clear_carried()
+        modules = dict(carrying(self))
+        for full, tensor in state.items():
+            name = full.rpartition(".")[0]
+            if name not in modules:
+                raise ValueError(f"no layer carries {full}")
+            modules[name].carried += (tensor,)
+
+    def clear_carried(self) -> None:
+        """Let the next batch of training start anew."""
+        for _, module in carrying(self):
+            module.reset_state()
+
+    @torch.inference_mode()
+    def steps_alone(self, inputs: Mapping[str, Tensor]) -> bool:
+        """Tell whether these sequences [n, steps, ...], fed step by step, give what they give at once: [n, steps, ...].
+
+        Not so where a layer looks ahead, or back in another way than by a recurrent state, such as attention does.
+        """
+        steps = min(x.shape[1] for x in inputs.values())
+        at_once = self(inputs)
+        try:
+            with self.stepping():
+                parts = [self({name: x[:, k : k + 1] for name, x in inputs.items()}) for k in range(steps)]
+        except RuntimeError:  # A layer is made for another number of steps.
+            return False
+        by_step = torch.cat(parts, 1)
+        return by_step.shape == at_once.shape and torch.allclose(by_step, at_once, rtol=1e-3, atol=1e-4)
+
+    @contextmanager
+    def stepping(self) -> Iterator[None]:
+        """Let every recurrent layer go on from call to call, so that a sequence can be fed in parts, or step by step.
+
+        The first call starts anew. Afterwards training's carried state is what it was.
+        """
+        before = {name: module.carried for name, module in carrying(self)}
+        for _, module in carrying(self):
+            module.stepping, module.carried = True, ()
+        try:
+            yield
+        finally:
+            for name, module in carrying(self):
+                module.stepping, module.carried = False, before[name]
 
     def set_draws(self, draws: Draws) -> None:
         """Let every random module draw from ``draws``, under the name of its step."""

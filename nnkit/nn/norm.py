@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from nnkit.nn.basic import empty
+from nnkit.nn.sequence import Lengths, SequenceModule, first, inside, zeroed
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(SequenceModule):
     """Normalizes each feature (the last axis) over the batch in training, by moving averages afterwards.
 
     Ioffe and Szegedy, 2015. As in Keras, ``momentum`` is the share of the moving average that stays, and the moving
@@ -25,8 +26,17 @@ class BatchNorm(nn.Module):
         self.momentum = momentum
         self.epsilon = epsilon
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalize [n, ..., features]."""
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
+        """Normalize [n, ..., features]; what lies behind the ends of rows is no part of the batch."""
+        ends = first(lengths)
+        if ends is None or not self.training:
+            return self._normalized(x)
+        real, y = inside(ends, x.shape[1]), zeroed(x, torch.zeros_like(ends))
+        if bool(real.any()):
+            y[real] = self._normalized(x[real])
+        return y
+
+    def _normalized(self, x: Tensor) -> Tensor:
         # torch computes [n, c, 1, m] in its channels_last format in half the time of [n * m, c], and alike.
         rows = x if x.dim() == 2 else x.flatten(1, -2).unsqueeze(1).permute(0, 3, 1, 2)
         y = self._by_batch(rows) if self.training else self._by_averages(rows)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nnkit.nn.sequence import Lengths, SequenceModule, first, together
 from nnkit.nn.spatial import channels_first, channels_last, check_room, pad, planar
 from nnkit.nn.windows import padding
 
@@ -17,8 +18,11 @@ ADAPTIVE_MAX: Functions = {4: functional.adaptive_max_pool2d, 5: functional.adap
 ADAPTIVE_AVERAGE: Functions = {4: functional.adaptive_avg_pool2d, 5: functional.adaptive_avg_pool3d}
 
 
-class Pool(nn.Module):
-    """The largest value of each window, or the mean of those that are not padding: [n, *axes, c] -> [n, *axes, c]."""
+class Pool(SequenceModule):
+    """The largest value of each window, or the mean of those that are not padding: [n, *axes, c] -> [n, *axes, c].
+
+    Rows that end where their lengths say have only whole windows.
+    """
 
     def __init__(self, largest: bool, size: Sequence[int], strides: Sequence[int], same: bool) -> None:
         super().__init__()
@@ -27,7 +31,12 @@ class Pool(nn.Module):
         self.strides = tuple(strides)
         self.same = same
 
-    def forward(self, x: Tensor) -> Tensor:
+    def out_lengths(self, lengths: Lengths) -> Tensor | None:
+        """Return how many windows lie in each row."""
+        ends = first(lengths)
+        return None if ends is None else ((ends - self.size[0]) // self.strides[0] + 1).clamp(min=0)
+
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Pool; raises ``DataError`` where no window fits."""
         sizes = x.shape[1:-1]
         before, skipped = self._same(sizes) if self.same else self._valid(sizes)
@@ -72,7 +81,7 @@ class Pool(nn.Module):
         return pads, skipped
 
 
-class GlobalPool(nn.Module):
+class GlobalPool(SequenceModule):
     """The largest value or the mean of each channel: [n, *axes, c] -> [n, c], or [n, 1, ..., c]."""
 
     def __init__(self, largest: bool, keepdims: bool) -> None:
@@ -80,9 +89,11 @@ class GlobalPool(nn.Module):
         self.largest = largest
         self.keepdims = keepdims
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Pool."""
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
+        """Pool; a row without steps gives zeros."""
         axes = tuple(range(1, x.dim() - 1))
+        if first(lengths) is not None:
+            x = together(x, first(lengths), "max" if self.largest else "mean").unsqueeze(1)
         return x.amax(axes, self.keepdims) if self.largest else x.mean(axes, self.keepdims)
 
 

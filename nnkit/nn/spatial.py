@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nnkit.errors import DataError
+from nnkit.nn.sequence import Lengths, SequenceModule, first, zeroed
 
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -45,7 +46,7 @@ def check_room(sizes: Sequence[int], windows: Sequence[int]) -> None:
         )
 
 
-class Upsample(nn.Module):
+class Upsample(SequenceModule):
     """Stretches the axes of [n, *axes, c] by whole factors: values repeated, or between their neighbours."""
 
     def __init__(self, factors: Sequence[int], bilinear: bool) -> None:
@@ -53,21 +54,32 @@ class Upsample(nn.Module):
         self.factors = tuple(factors)
         self.mode = "bilinear" if bilinear else "nearest-exact"
 
-    def forward(self, x: Tensor) -> Tensor:
+    def out_lengths(self, lengths: Lengths) -> Tensor | None:
+        """Return the longer rows' lengths."""
+        ends = first(lengths)
+        return None if ends is None else ends * self.factors[0]
+
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Stretch."""
         factors = [float(factor) for factor in planar(self.factors)]
         y = nn.functional.interpolate(channels_first(x), scale_factor=factors, mode=self.mode)
         return channels_last(y, len(self.factors))
 
 
-class Pad(nn.Module):
+class Pad(SequenceModule):
     """Puts zeros around the axes of [n, *axes, c], or takes values off where a number is negative."""
 
     def __init__(self, pads: Sequence[tuple[int, int]]) -> None:
         super().__init__()
         self.pads = tuple(pads)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def out_lengths(self, lengths: Lengths) -> Tensor | None:
+        """Return the lengths of the rows with what was put around them, or taken off."""
+        ends = first(lengths)
+        return None if ends is None else (ends + sum(self.pads[0])).clamp(min=0)
+
+    def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Pad or crop; raises ``DataError`` where nothing would be left."""
+        x = zeroed(x, first(lengths))
         check_room(x.shape[1:-1], [1 - sum(pair) for pair in self.pads])
         return pad(x, [*self.pads, (0, 0)])

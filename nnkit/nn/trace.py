@@ -98,16 +98,6 @@ def _array(x: Tensor) -> Array:
     return array
 
 
-def as_input(rows: Any, dtype: torch.dtype) -> Tensor:
-    """Return rows [n, ...] as a network takes them: numbers of ``dtype``; bytes are pictures, and become 0 to 1.
-
-    Rows of several lengths give an array by ``padded``; one row by itself gets no padding.
-    """
-    array = rows.padded() if hasattr(rows, "padded") else rows
-    tensor = torch.from_numpy(np.array(array))
-    return tensor.to(dtype) / 255 if tensor.dtype == torch.uint8 else tensor.to(dtype)
-
-
 def as_target(rows: Array, dtype: torch.dtype) -> Tensor:
     """Return targets [n, ...] as a loss takes them: numbers of ``dtype``, or the numbers of classes as they are."""
     tensor = torch.from_numpy(np.array(rows))

@@ -111,7 +111,7 @@ class Procedure(Piece):
         """
         raise TypeError(f"{type(self).__name__} does not say how it finishes")
 
-    def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+    def order(self, plan: "Plan", train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
         """Return the order of the training rows in each epoch of the first phase."""
         raise TypeError(f"{type(self).__name__} does not say its order")
 

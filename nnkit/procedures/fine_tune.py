@@ -86,9 +86,9 @@ class FineTune(Supervised):
         found = [Stage(HEAD, self.head_epochs, head), Stage(FINE_TUNE, loop.epochs - self.head_epochs, choice.count)]
         return [stage for stage in found if stage.epochs]
 
-    def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+    def order(self, plan: Plan, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
         """Return the order of the training rows in each epoch of the first phase."""
-        return self._order(train, loop, seed, HEAD if self.head_epochs else FINE_TUNE)
+        return self._order(plan, train, loop, seed, HEAD if self.head_epochs else FINE_TUNE)
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the head's phase, unfreeze what is chosen, and yield the other."""

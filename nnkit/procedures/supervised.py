@@ -14,6 +14,7 @@ from nnkit.models.native import NotNativeError, native_ops
 from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
+from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, tree_truth
 from nnkit.shapes import Shape, show
 from nnkit.tasks import Task
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from nnkit.engine.native import NativeRows
     from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
-    from nnkit.engine.scoring import Finish, Scoring
+    from nnkit.engine.scoring import Finish, Scoring, Truth
     from nnkit.nn.graph import GraphNetwork
 
 LOSS: Path = ("training", "procedure", "loss")
@@ -47,9 +48,9 @@ def one(name: str) -> float:
 
 @PROCEDURES.register("supervised")
 class Supervised(Procedure):
-    """Trains a network on rows with targets, by gradients of a loss."""
+    """Trains a network on rows with targets, by gradients of a loss; of trees, the mean loss over all their nodes."""
 
-    models = ("network",)
+    models = ("network", "rntn")
 
     loss: LossChoice = Field(description="What training makes small.")
     optimizer: OptimizerChoice = Field(
@@ -62,6 +63,10 @@ class Supervised(Procedure):
     sampling: Literal["uniform", "balanced"] = Field(
         default="uniform",
         description="`uniform` takes each row once an epoch; `balanced` draws with replacement, each class as often.",
+    )
+
+    root_weight: float = Field(
+        default=1.0, gt=0, description="Of trees: factor on the loss of a root, of which there is one among many nodes."
     )
 
     @property
@@ -85,6 +90,8 @@ class Supervised(Procedure):
             self._weights_problem(pipeline),
             _batch_problem(plan, loop),
             _frozen_problem(plan),
+            self._stateful_problem(plan, loop),
+            *tree_problems(pipeline, loop, self.root_weight),
         ]
         metrics = [
             Problem(
@@ -135,6 +142,16 @@ class Supervised(Procedure):
             classes = ", ".join(pipeline.classes)
             return Problem(path, f"expected a weight for each class ({classes}), found {', '.join(self.class_weights)}")
         return None
+
+    def _stateful_problem(self, plan: Plan, loop: Loop) -> Problem | None:
+        if plan.stateful is None or (loop.accumulate == 1 and self.sampling == "uniform"):
+            return None
+        place = ("accumulate",) if loop.accumulate > 1 else ("procedure", "sampling")
+        message = (
+            f"the layer {plan.stateful.name} is stateful: each row goes on where the same row of the batch before "
+            f"ended, and {place[-1]} puts other rows there; leave it out"
+        )
+        return Problem(("training", *place), message)
 
     def trained(self, plan: Plan) -> Plan:
         """Return the plan without an output activation that the loss absorbs."""
@@ -205,7 +222,7 @@ class Supervised(Procedure):
             data=RowBatches(
                 self._to_batch(work.prepared.train, work),
                 size,
-                self._order(work.prepared.train, work.loop, work.seed, name),
+                self._order(work.plan, work.prepared.train, work.loop, work.seed, name),
             ),
             validation=self._to_batch(validation, work) if validation else None,
             scoring=self._scoring(work),
@@ -238,7 +255,7 @@ class Supervised(Procedure):
             base_lr=self.optimizer.lr,
             rows=self._to_rows(work.prepared.train, work),
             validation=self._to_rows(validation, work) if validation else None,
-            order=self.order(work.prepared.train, work.loop, work.seed),
+            order=self.order(work.plan, work.prepared.train, work.loop, work.seed),
             draws=RowDraws(work.seed, PHASE),
             scoring=self._scoring(work),
             options=options,
@@ -264,11 +281,11 @@ class Supervised(Procedure):
     def _lr_per_step(self) -> bool:
         return self.optimizer.schedule is not None and self.optimizer.schedule.per == "step"
 
-    def order(self, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
+    def order(self, plan: Plan, train: "Dataset", loop: Loop, seed: int) -> "RowOrder":
         """Return the order of the training rows in each epoch of the first phase."""
-        return self._order(train, loop, seed, PHASE)
+        return self._order(plan, train, loop, seed, PHASE)
 
-    def _order(self, train: "Dataset", loop: Loop, seed: int, phase: str) -> "RowOrder":
+    def _order(self, plan: Plan, train: "Dataset", loop: Loop, seed: int, phase: str) -> "RowOrder":
         from nnkit.engine.order import RowOrder
         from nnkit.engine.ragged import Ragged
 
@@ -277,7 +294,8 @@ class Supervised(Procedure):
             assert train.truth is not None  # noqa: S101 - supervised data always has it
             chances = balanced(train.truth)[train.truth]
         lengths = next((rows.lengths for rows in train.inputs.values() if isinstance(rows, Ragged)), None)
-        return RowOrder(len(train), seed, phase, chances, lengths, loop.batch_size * loop.accumulate)
+        batch, streams = loop.batch_size * loop.accumulate, plan.stateful is not None
+        return RowOrder(len(train), seed, phase, chances, lengths, batch, streams)
 
     def _to_batch(self, rows: "Dataset", work: Work) -> "Batch":
         import torch
@@ -285,6 +303,9 @@ class Supervised(Procedure):
         from nnkit.engine.batches import to_batch
 
         dtype = torch.float64 if work.loop.precision == "float64" else torch.float32
+        if rows.trees is not None:
+            by_class = None if self.class_weights is None else self._class_weights(work.prepared.train.nodes, work)
+            return tree_batch(rows, by_class, self.root_weight, torch.device(work.device), dtype)
         assert rows.targets is not None  # noqa: S101 - supervised data always has them
         weights = self._row_weights(rows, work)
         return to_batch(rows.inputs, rows.targets, weights, torch.device(work.device), dtype)
@@ -302,38 +323,45 @@ class Supervised(Procedure):
     def _row_weights(self, rows: "Dataset", work: Work) -> "NDArray[np.float64] | None":
         if self.class_weights is None or rows.truth is None:
             return rows.weights
-        import numpy as np
-
-        if self.class_weights == "balanced":
-            assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
-            by_class = balanced(work.prepared.train.truth)
-        else:
-            by_class = np.array([self.class_weights[label] for label in work.prepared.pipeline.classes])
-        weights: NDArray[np.float64] = by_class[rows.truth]
+        weights: NDArray[np.float64] = self._class_weights(work.prepared.train.truth, work)[rows.truth]
         return weights if rows.weights is None else weights * rows.weights
 
-    def _scoring(self, work: Work) -> "Scoring":
-        from nnkit.engine.scoring import Scoring
+    def _class_weights(self, truth: "NDArray[Any] | None", work: Work) -> "NDArray[np.float64]":
+        """Return the factor on the loss of each class; ``truth`` are the classes of what trains."""
+        import numpy as np
 
-        pipeline, validation = work.prepared.pipeline, work.prepared.validation
+        assert truth is not None  # noqa: S101 - supervised data always has it
+        if isinstance(self.class_weights, dict):
+            return np.array([self.class_weights[label] for label in work.prepared.pipeline.classes])
+        return balanced(truth)
+
+    def _scoring(self, work: Work) -> "Scoring":
+        from nnkit.engine.scoring import Scoring, flat
+
+        pipeline, train, validation = work.prepared.pipeline, work.prepared.train, work.prepared.validation
         finish, metrics = self.finish(work.plan, pipeline.task), work.loop.metrics
 
-        def score(
-            truth: "NDArray[np.generic]", outputs: "NDArray[np.float64]", yardstick: Any = None
-        ) -> dict[str, float]:
-            return compute_all(
-                metrics, truth, outputs, pipeline.task, yardstick=yardstick, quantiles=pipeline.quantiles
-            )
+        def score(truth: "Truth", outputs: "NDArray[np.float64]", yardstick: Any = None) -> dict[str, float]:
+            quantiles = pipeline.quantiles
+            return compute_all(metrics, flat(truth), outputs, pipeline.task, yardstick=yardstick, quantiles=quantiles)
 
-        assert work.prepared.train.truth is not None  # noqa: S101 - supervised data always has it
+        chosen = score if train.trees is None else tree_score(metrics, pipeline.task)
         return Scoring(
-            score=score if metrics else None,
+            score=chosen if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
-            truth=work.prepared.train.truth,
-            validation_truth=validation.truth if validation else None,
-            yardstick=work.prepared.train.yardstick,
+            truth=_truth(train),
+            validation_truth=_truth(validation) if validation else None,
+            yardstick=train.yardstick,
             validation_yardstick=validation.yardstick if validation else None,
         )
+
+
+def _truth(rows: "Dataset") -> "Truth":
+    """Return the truth of each output."""
+    if rows.trees is not None:
+        return tree_truth(rows)
+    assert rows.truth is not None  # noqa: S101 - supervised data always has it
+    return rows.truth
 
 
 def apply(activation: "Activation", outputs: Any) -> Any:

@@ -28,7 +28,7 @@ def model_card(
         if confusion
         else [],
         ["## Warnings", *(f"{text[0].upper()}{text[1:]}." for text in warnings)] if warnings else [],
-        ["## Use", *_use(manifest)],
+        ["## Use", *_use(experiment, manifest)],
         ["## Data", _data(experiment, manifest)],
         ["## How it was made", _made(manifest)],
     ]
@@ -88,12 +88,18 @@ def _confusion(text: str) -> str:
     return _table(head, rows)
 
 
-def _use(manifest: Manifest) -> list[str]:
+def _use(experiment: Experiment, manifest: Manifest) -> list[str]:
     if members := manifest.members:
         return [f"Each of `{members[0]}` to `{members[-1]}` is a run with a model of its own."]
+    source = experiment.data.source
+    what, name = "a CSV or JSON Lines file of new rows", "rows.csv"
+    if source.type_name in ("idx", "images"):
+        what, name = "a folder of pictures or a picture file", "pictures"
+    elif source.own_format:
+        what, name = f"a file of new rows, written as the source `{source.type_name}` reads them", "rows.txt"
     return [
-        "From this folder alone, with a CSV or JSON Lines file of new rows, or `-` for what comes through a pipe:",
-        "```sh\nnnkit predict . rows.csv\nnnkit evaluate . rows.csv\n```",
+        f"From this folder alone, with {what}, or `-` for what comes through a pipe:",
+        f"```sh\nnnkit predict . {name}\nnnkit evaluate . {name}\n```",
         "Everything here is text, pictures or plain numbers (`weights.safetensors`): opening it runs no code.",
     ]
 

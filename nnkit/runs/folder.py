@@ -39,6 +39,8 @@ CONFUSION_PICTURE = "confusion_matrix.png"
 HISTORY_PICTURE = "history.png"
 GRADIENTS_PICTURE = "gradients.png"
 PREDICTIONS = "predictions.csv"
+NODES = "nodes.csv"
+TREES = "trees.txt"
 CARD = "README.md"
 PRETRAINED_WEIGHTS = "pretrained/weights.safetensors"
 PRETRAINED_PIPELINE = "pretrained/pipeline.json"
@@ -48,6 +50,8 @@ BEST = "checkpoints/best.safetensors"
 
 FIXED = frozenset({SPEC, RESOLVED, PIPELINE, PRETRAINED_WEIGHTS, PRETRAINED_PIPELINE})
 """What is written before training and never changes."""
+RESOLVED_BYTES = 2**26
+"""Limit on a resolved spec: every default written out, a spec of the largest size takes some 30 MB."""
 NEEDED = frozenset({SPEC, RESOLVED, METRICS})
 """What every finished run has; one that is not split into folds also has a pipeline and weights."""
 
@@ -258,7 +262,7 @@ class RunFolder:
         """Return the experiment as resolved.yaml has it, every default written out."""
         path = self.path / RESOLVED
         try:
-            document = parse_document(self.read(RESOLVED), str(path), self.path)
+            document = parse_document(self.read(RESOLVED), str(path), self.path, RESOLVED_BYTES)
             return Loaded(decode(Experiment, document), document)
         except SpecError as error:
             raise RunError(f"{error}\n{path}: changed after the run, or not of this version of nnkit") from error

@@ -151,7 +151,7 @@ def _lower_part(model: Network, layer: Pretrained, pipeline: Pipeline, path: Pat
 
 def _plan(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     try:
-        return experiment.model.plan(pipeline.input_shapes)
+        return experiment.model.plan_for(pipeline)
     except SpecError as error:
         raise RunError(f"{run.path}: its pipeline and network do not fit: {error}; copy it again") from error
 

@@ -67,17 +67,17 @@ EPOCHS = {"torch": 40, "native": 4000, "augmented": 40}
 AUGMENT = [{"type": "translate", "shift": 2}, "rotate", "flip", "brightness", "noise", "mixup", "cutmix"]
 
 
-def long_spec(folder: Path, kind: str) -> Path:
+def long_spec(folder: Path, kind: str, **more: Any) -> Path:
     """Write a spec with an engine, or with augmentation."""
     changes = CHANGES | {"training__epochs": EPOCHS[kind], "training__callbacks": CHANGES["training__callbacks"][1:]}
     if kind == "augmented":
         return picture_spec(folder, AUGMENT, **changes)
-    return write(folder, **changes, training__engine=kind)
+    return write(folder, **changes | {"training__engine": kind} | more)
 
 
-def kill_and_resume(tmp_path: Path, kind: str, kills: int, seed: int) -> None:
+def kill_and_resume(tmp_path: Path, spec: Path, kills: int, seed: int) -> None:
+    """Kill runs of a spec, whose name is small, resume them, and compare them with one that was never killed."""
     draw = random.Random(seed)
-    spec = long_spec(tmp_path, kind)
     began = time.monotonic()
     process, whole = started(spec, tmp_path / "whole")
     assert process.wait() == 0
@@ -103,14 +103,14 @@ def kill_and_resume(tmp_path: Path, kind: str, kills: int, seed: int) -> None:
 
 @pytest.mark.parametrize("kind", EPOCHS)
 def test_killed_runs_end_byte_equal_when_resumed(tmp_path: Path, kind: str) -> None:
-    kill_and_resume(tmp_path, kind, kills=2, seed=1)
+    kill_and_resume(tmp_path, long_spec(tmp_path, kind), kills=2, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", EPOCHS)
 def test_fifty_kills(tmp_path: Path, kind: str) -> None:
-    kill_and_resume(tmp_path, kind, kills=50, seed=2)
+    kill_and_resume(tmp_path, long_spec(tmp_path, kind), kills=50, seed=2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -192,6 +192,17 @@ def test_what_the_disk_refuses_leaves_the_checkpoint_before(tmp_path: Path, monk
     assert Checkpoint.load(run / "checkpoints" / "last.safetensors").records > 0
     assert resume(run) == run
     assert same(run, train(tmp_path / "spec.yaml", out=tmp_path / "whole"))
+
+
+def test_a_checkpoint_that_names_no_value_watches_the_training_without_validation_rows(tmp_path: Path) -> None:
+    """What resolved.yaml says of it must be right for a run that goes on."""
+    callbacks = [{"type": "checkpoint", "every_seconds": 0}]
+    spec = write(tmp_path, data__split={"test": 0.25}, training__callbacks=callbacks, training__epochs=2)
+    run = train(spec, out=tmp_path / "runs")
+    manifest = RunFolder.open(run).manifest
+    RunFolder.open(run).seal(manifest, "interrupted")
+    assert resume(run) == run
+    assert (run / "checkpoints" / "best.safetensors").exists()
 
 
 def interrupted(tmp_path: Path) -> Path:

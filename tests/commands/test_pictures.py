@@ -151,6 +151,26 @@ def test_check_names_every_bad_picture_and_ends_with_4(tmp_path: Path, capsys: p
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_a_mode_would_convert_is_listed_until_the_spec_says_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = shades(tmp_path / "data")
+    inks = Image.new("CMYK", (4, 4), (0, 255, 255, 0))
+    deep = Image.fromarray(np.zeros((4, 4), np.uint16))
+    odd = {"i.jpg": (encoded(inks, "JPEG"), "is CMYK"), "p.png": (encoded(inks.convert("P")), "has a palette")}
+    odd |= {"q.png": (encoded(deep), "has 16 bits a channel")}
+    for name, (data, _) in odd.items():
+        (path / "dark" / name).write_bytes(data)
+    file = spec(tmp_path / "s.yaml", images(path))
+    assert cli.run(["check", str(file)]) == 4
+    told = capsys.readouterr().err
+    for name, (_, reason) in odd.items():
+        assert f"{path / 'dark' / name}: {reason}; set mode: RGB, RGBA or grey in the source, which converts it" in told
+    assert cli.run(["check", str(file), "--set", "data.source.mode=RGB"]) == 0
+    assert cli.run(["check", str(file), "--set", "data.source.on_bad=skip"]) == 0
+    assert "is CMYK" in capsys.readouterr().err
+
+
 def test_what_the_spec_skips_is_counted_by_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = shades(tmp_path / "data")
     (path / "dark" / "x.png").write_bytes(b"")

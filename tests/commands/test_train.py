@@ -305,6 +305,32 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
         ({"data__split": {"test": 0.2}}, "validation_loss needs validation rows: set data.split.validation"),
         ({"training__batch_size": 1}, "training.batch_size: a batch of one row has no statistics"),
         (
+            {
+                "model__layers": [
+                    {"type": "reshape", "shape": [-1, 1]},
+                    {"type": "gru", "units": 2, "stateful": True},
+                    {"type": "dense", "units": 1, "activation": "sigmoid"},
+                ],
+                "training__accumulate": 2,
+            },
+            "training.accumulate: the layer gru_1 is stateful: each row goes on where the same row of the batch before",
+        ),
+        (
+            {
+                "model__layers": [
+                    {"type": "reshape", "shape": [-1, 1]},
+                    {"type": "gru", "units": 2, "stateful": True},
+                    {"type": "dense", "units": 1, "activation": "sigmoid"},
+                ],
+                "training__procedure": {
+                    "type": "supervised",
+                    "loss": "binary_cross_entropy",
+                    "sampling": "balanced",
+                },
+            },
+            "training.procedure.sampling: the layer gru_1 is stateful",
+        ),
+        (
             {"training__procedure": {"type": "supervised", "loss": "binary_cross_entropy", "class_weights": {"ja": 1}}},
             "expected a weight for each class (no, yes), found ja",
         ),

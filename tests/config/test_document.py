@@ -161,6 +161,13 @@ def test_a_file_of_100_megabytes(tmp_path: Path) -> None:
     assert load_refused(path) == f"{path}: 104857600 bytes is too large for a spec; the limit is 1048576"
 
 
+def test_a_run_may_have_a_larger_spec_than_people_write(tmp_path: Path) -> None:
+    text = "a: 1\n#" + "#" * 2**20
+    with pytest.raises(SpecError, match="the limit is 1048576"):
+        parse_document(text, "toy.yaml", tmp_path)
+    assert parse_document(text, "resolved.yaml", tmp_path, 2**21).tree == {"a": 1}
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):

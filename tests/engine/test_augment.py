@@ -1,5 +1,6 @@
 """Augmentation in the phase: what the loss of mixed rows is, which rows change, and that resuming draws the same."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,15 @@ class Net(nn.Module):
         return None
 
     def constrain(self) -> None:
+        return None
+
+    def carried(self) -> dict[str, Tensor]:
+        return {}
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        return None
+
+    def clear_carried(self) -> None:
         return None
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nnkit.engine.order import RowDraws, RowOrder, shuffled, threshold
+from nnkit.engine.order import RowDraws, RowOrder, in_streams, shuffled, threshold
 from nnkit.seeds import bits
 
 
@@ -46,3 +46,20 @@ def test_a_rows_numbers_do_not_depend_on_what_is_drawn_with_them(values: int) ->
 def test_values_drop_out_as_often_as_the_rate_says(rate: float) -> None:
     numbers = RowDraws(0, "p").numbers("layer", 0, 0, 5000, 40)
     assert (numbers < threshold(rate)).mean() == pytest.approx(rate, abs=0.005)
+
+
+def test_rows_of_other_lengths_have_other_numbers_of_draws() -> None:
+    draws = RowDraws(1, "p")
+    assert [draws.numbers("dropout", 0, start, 2, values).shape for start, values in ((0, 6), (2, 3), (4, 6))] == [
+        (2, 6),
+        (2, 3),
+        (2, 6),
+    ]
+    assert np.array_equal(draws.numbers("dropout", 0, 0, 2, 6), RowDraws(1, "p").numbers("dropout", 0, 0, 2, 6))
+
+
+def test_in_streams_a_row_follows_the_same_row_of_the_batch_before() -> None:
+    order = RowOrder(14, 1, "p", batch=4, streams=True)
+    assert order.of(0).tolist() == [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 12, 13]
+    assert order.of(1).tolist() == order.of(0).tolist()
+    assert in_streams(3, 4).tolist() == [0, 1, 2]

@@ -1,6 +1,6 @@
 """A small phase over a real network, and stores and clocks that tests can steer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from nnkit.engine.draws import StreamDraws
 from nnkit.engine.gradient import GradientPhase, StepOptions
 from nnkit.engine.listener import Record
 from nnkit.engine.order import RowOrder
-from nnkit.engine.scoring import Scoring
+from nnkit.engine.scoring import Scoring, flat
 
 
 class Net(nn.Module):
@@ -37,6 +37,15 @@ class Net(nn.Module):
         return None
 
     def constrain(self) -> None:
+        return None
+
+    def carried(self) -> dict[str, Tensor]:
+        return {}
+
+    def set_carried(self, state: Mapping[str, Tensor]) -> None:
+        assert not state
+
+    def clear_carried(self) -> None:
         return None
 
 
@@ -70,7 +79,7 @@ def phase(
     net = Net(generator)
     train, validation = data(), data(9, 1)
     scoring = Scoring(
-        score=lambda truth, outputs: {"mae": float(np.abs(truth.astype(float) - outputs).mean())},
+        score=lambda truth, outputs: {"mae": float(np.abs(flat(truth).astype(float) - outputs).mean())},
         finish=lambda outputs: outputs.double().numpy(),
         truth=truth_of(train),
         validation_truth=truth_of(validation),

@@ -55,10 +55,7 @@ def test_big_endian_greys_of_16_bits() -> None:
 
 
 def test_colours_of_16_bits_lose_the_lower_ones() -> None:
-    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
-    row = zlib.compress(b"\0" + bytes((0x12, 0xFF, 0x80, 0x00, 0xFE, 0xFF)))
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
-    assert decode(data, Look()).tolist() == [[[0x12, 0x80, 0xFE]]]
+    assert decode(deep_colours(), Look()).tolist() == [[[0x12, 0x80, 0xFE]]]
 
 
 def test_inks_become_colours() -> None:
@@ -67,6 +64,29 @@ def test_inks_become_colours() -> None:
         found = decode(encoded(inks, form), Look())
         np.testing.assert_allclose(found.reshape(-1, 3).mean(axis=0), [0, 255, 255], atol=3)
         assert decode(encoded(inks, form), Look("grey")).shape == (6, 8, 1)
+
+
+def deep_colours() -> bytes:
+    """Return a PNG of one pixel with 16 bits a channel."""
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    row = zlib.compress(b"\0" + bytes([0x12, 0x34, 0x80, 0x00, 0xFE, 0xFF]))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
+
+
+def test_what_would_not_stay_what_it_is_is_refused_where_nobody_says_a_mode() -> None:
+    inks = Image.fromarray(np.zeros((6, 8, 4), dtype=np.uint8), "CMYK")
+    odd = {
+        "has 16 bits a channel": [encoded(Image.fromarray(np.zeros((2, 2), np.uint16))), deep_colours()],
+        "is CMYK": [encoded(inks, "JPEG"), encoded(inks, "TIFF")],
+        "has a palette": [palette(), palette(transparency=b"\x00\x80")],
+    }
+    for reason, files in odd.items():
+        for data in files:
+            with pytest.raises(UnreadableError, match=f"^{reason}; set mode: RGB, RGBA or grey in the source"):
+                decode(data, Look(converts=False))
+            assert decode(data, Look()).ndim == 3
+    for data in (png(), png(GREYS), photo()):
+        assert np.array_equal(decode(data, Look(converts=False)), decode(data, Look()))
 
 
 def palette(**options: Any) -> bytes:

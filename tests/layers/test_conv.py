@@ -233,5 +233,5 @@ def test_axes_of_varying_length_stay_so() -> None:
         return LAYERS.decode({"type": name, "filters": 4, "kernel_size": 3, **options}).out_shape(given)
 
     assert shape("conv1d", (None, 8)) == (None, 4)
-    assert shape("conv2d", (None, 7, 8), padding="same", strides=2) == (None, 4, 4)
+    assert shape("conv2d", (7, None, 8), padding="same", strides=2) == (4, None, 4)
     assert shape("conv2d_transpose", (5, None, 8), strides=2) == (11, None, 4)

@@ -35,7 +35,7 @@ def test_subtract_and_concatenate() -> None:
     a, b = torch.randn(4, 2, 3), torch.randn(4, 5, 3)
     assert torch.equal(build({"type": "concatenate", "axis": 1}, (2, 3), (5, 3))(a, b), torch.cat((a, b), 1))
     assert torch.equal(build("subtract", (2, 3), (2, 3))(a, b[:, :2]), a - b[:, :2])
-    assert LAYERS.decode({"type": "concatenate", "axis": 1}).out_shape((None, 3), (5, 3)) == (None, 3)
+    assert LAYERS.decode({"type": "concatenate", "axis": 1}).out_shape((2, 3), (5, 3)) == (7, 3)
 
 
 @pytest.mark.parametrize("normalize", [False, True])

@@ -65,3 +65,8 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(ResourceError, match=r"is not installed; install it: pip install 'nnkit\[pretrained\]'"):
         node(source=source).layer.out_shape((64, 64, 3))
     assert ResourceError.exit_code == 7
+
+
+def test_a_run_has_to_be_opened_before_its_layers_are_planned() -> None:
+    with pytest.raises(TypeError, match="the run /specs/old was not opened"):
+        Node.model_validate({"type": "pretrained", "run": "old"}, context=CONTEXT).layer.out_shape((8,))

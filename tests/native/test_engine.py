@@ -36,6 +36,12 @@ LAYERS: list[dict[str, Any]] = [
 ]
 
 
+DEEP: list[dict[str, Any]] = [
+    {"type": "repeat", "times": 500, "layers": [{"type": "dense", "units": 2}]},
+    {"type": "dense", "units": 1, "activation": "sigmoid"},
+]
+
+
 def case(optimizer: Any = "nadam", **loop: Any) -> Case:
     procedure = {"type": "supervised", "loss": "binary_cross_entropy", "optimizer": optimizer}
     return Case(LAYERS, procedure, {"epochs": 4, "batch_size": 6, **loop}, "binary", 5, 1, 40, 1, True)
@@ -196,6 +202,8 @@ def test_classes_out_of_range_are_refused() -> None:
         ({"training__compile": True}, "torch", "training.compile is torch's"),
         ({"training__procedure__optimizer": "muon"}, "torch", "it has no muon"),
         ({"training__batch_size": 100_000}, "torch", "it uses all cores"),
+        ({"training__batch_size": 5_000, "model__layers": DEEP}, "native", "up to 25,050,000 it is the faster one"),
+        ({"training__batch_size": 100_000, "model__layers": DEEP}, "torch", "above 25,050,000 it uses all cores"),
         ({"training__batch_size": 100_000, "training__engine": "native"}, "native", "training.engine asks for it"),
     ],
 )

@@ -1,6 +1,7 @@
 """Fine-tuning: what each phase changes and at which rate, by the files of runs and the optimizer's own groups."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nnkit.procedures.base import Work
 from nnkit.runs.pretrained import load_whole
 from nnkit.spec import ready
 from nnkit.tensors import read_tensors
-from tests.commands.test_interrupt import Terminating, history
+from tests.commands.test_interrupt import Terminating, history, same, start, started
 from tests.commands.transfer import base_run, upper
 
 FINE_TUNE: dict[str, Any] = {
@@ -112,6 +113,31 @@ def test_a_run_stopped_in_either_phase_goes_on_byte_equal(base: Path, tmp_path: 
     assert history(run) == history(whole)
     for name in ("weights.safetensors", "predictions.csv", "metrics.json"):
         assert (run / name).read_bytes() == (whole / name).read_bytes()
+
+
+def _lines(run: Path) -> list[bytes]:
+    file = run / "history.jsonl"
+    return file.read_bytes().splitlines() if file.exists() else []
+
+
+def test_a_run_killed_at_any_moment_goes_on_byte_equal(base: Path, tmp_path: Path) -> None:
+    often = [{"type": "checkpoint", "every_seconds": 0.02}]
+    changes = {"name": "small", "training__epochs": 60, "training__callbacks": often}
+    path = spec(tmp_path, base, changes=changes, head_epochs=30)
+    whole = train(path, out=tmp_path / "whole")
+    seen = set()
+    for number, epochs in enumerate((5, 35)):
+        process, run = started(path, tmp_path / f"run{number}")
+        while process.poll() is None and len(_lines(run)) < epochs:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        seen.add(history(run)[-1]["phase"])
+        again = start("--resume", run)
+        _, errors = again.communicate()
+        assert again.returncode == 0, errors
+        assert same(run, whole)
+    assert seen == {"head", "fine_tune"}
 
 
 def phases(path: Path) -> list[GradientPhase]:

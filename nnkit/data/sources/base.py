@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Annotated, BinaryIO, ClassVar, TypeAlias
 
 from pydantic import Field
 
@@ -22,6 +22,11 @@ CHUNK_ROWS = 8192
 
 class Source(Piece):
     """Where rows come from."""
+
+    categories: ClassVar[tuple[str, ...]] = ()
+    """Columns of categories, also where these look like numbers."""
+    own_format: ClassVar[bool] = False
+    """Whether fresh rows, too, can only be written as this source's, whatever their file is called."""
 
     def chunks(self, chunk_rows: int = CHUNK_ROWS) -> "Iterator[Raw]":
         """Yield the rows in parts of at most ``chunk_rows``, one at least; raises ``DataError``."""

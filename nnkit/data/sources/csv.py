@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, FileSource
+from nnkit.data.words import Encoding
 
 if TYPE_CHECKING:
     from nnkit.frames.kinds import Spelling
@@ -21,7 +22,9 @@ class Csv(FileSource):
     """
 
     delimiter: str = Field(default=",", min_length=1, max_length=1, description='Between cells; "\\t" for tabs.')
-    encoding: str = Field(default="utf-8", description="How the text is coded: utf-8, latin-1, cp1252, utf-16, ...")
+    encoding: Encoding = Field(
+        default="utf-8", description="How the text is coded: utf-8, latin-1, cp1252, utf-16, ..."
+    )
     quoting: bool = Field(default=True, description="Whether cells in quotes may hold delimiters and line breaks.")
     quote: str = Field(default='"', min_length=1, max_length=1, description="The quote character.")
     header: bool = Field(default=True, description="Whether the first line names the columns.")
@@ -33,17 +36,6 @@ class Csv(FileSource):
     )
     decimal: str = Field(default=".", min_length=1, max_length=1, description="Decimal mark of numbers.")
     thousands: str | None = Field(default=None, min_length=1, max_length=1, description="Mark between thousands.")
-
-    @field_validator("encoding")
-    @classmethod
-    def _known(cls, encoding: str) -> str:
-        try:
-            "a".encode(encoding)  # A codec that is not for text, such as base64, raises LookupError too.
-        except (LookupError, ValueError) as error:
-            raise ValueError(
-                f"expected the name of an encoding, such as utf-8 or latin-1; found {encoding!r}"
-            ) from error
-        return encoding
 
     @model_validator(mode="after")
     def _named(self) -> Self:

@@ -42,10 +42,10 @@ class Images(FileSource):
 
     In a folder every file has to be a picture, in the order of names, but for hidden ones and what operating systems
     leave behind (Thumbs.db, desktop.ini); links are followed. The content says what a file is, whatever its name: PNG,
-    JPEG, GIF, BMP, WebP, TIFF, PPM. Photos are turned as their EXIF orientation says. Palettes, CMYK and pictures of
-    one bit are converted, greys of 16 bits divided by 257, and colours of 16 bits lose their lower 8. Files that are
-    cut short, damaged, empty, or no pictures, animations and files of several pages, pixels of 32 bits and more than
-    89,478,485 pixels cannot be read: all of them are named at once.
+    JPEG, GIF, BMP, WebP, TIFF, PPM. Photos are turned as their EXIF orientation says. Palettes and CMYK are converted,
+    greys of 16 bits divided by 257, and colours of 16 bits lose their lower 8, where `mode` says to what. Files that
+    are cut short, damaged, empty, or no pictures, animations and files of several pages, pixels of 32 bits, more than
+    89,478,485 pixels, and what `mode` would have to convert but is not said cannot be read: all are named at once.
 
     Pictures that take more than a quarter of the memory that is available are decoded into a file in the folder
     NNKIT_CACHE (by default ~/.cache/nnkit), which may be deleted at any time, and used from there.
@@ -57,8 +57,10 @@ class Images(FileSource):
         default=None,
         description="Height and width that all pictures are brought to; without it they must have one size.",
     )
-    mode: Literal["RGB", "RGBA", "grey"] = Field(
-        default="RGB", description="Colours, colours with alpha, or one channel of grey (ITU-R 601)."
+    mode: Literal["RGB", "RGBA", "grey"] | None = Field(
+        default=None,
+        description="Colours, colours with alpha, or one channel of grey (ITU-R 601), to which all pictures are "
+        "converted; default: RGB, without pictures of 16 bits, CMYK and palettes, which would not stay what they are.",
     )
     resize: Literal["crop", "pad", "stretch"] | None = Field(
         default=None,
@@ -161,7 +163,8 @@ class Images(FileSource):
         from nnkit.frames.galleries import Reading
 
         size = None if self.size is None else (self.size[0], self.size[1])
-        return Reading(self.title, Look(self.mode, size, self.resize or "crop"), self.on_bad == "skip", WAY_OUT)
+        look = Look(self.mode or "RGB", size, self.resize or "crop", converts=self.mode is not None)
+        return Reading(self.title, look, self.on_bad == "skip", WAY_OUT)
 
     def _found(self) -> "Album":
         """Return the files of the folder, or the only picture, with their other cells."""
