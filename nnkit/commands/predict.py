@@ -111,6 +111,8 @@ def _forecast(
 
     if keep:
         raise UsageError("--keep: a forecast is of rows that are not in the input; leave it out")
+    if form == "trees":
+        raise UsageError("--format trees: the model does not predict trees; use csv or jsonl")
     pipeline = predictor.pipeline
     parts, name = pipeline.parts(
         source.origin,

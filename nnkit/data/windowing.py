@@ -170,7 +170,7 @@ def _check_windows(task: Task, inherited: Known | None) -> None:
 def _check_rows(frame: "Frame", features: dict[str, list[str]]) -> None:
     """Raise ``SpecError`` for features that have no place in a window."""
     columns = dict.fromkeys(name for names in features.values() for name in names)
-    arrays = [name for name in columns if frame[name].values.ndim > 1 or frame[name].is_sequence]
+    arrays = [name for name in columns if frame[name].is_whole or frame[name].values.ndim > 1]
     if arrays:
         message = f"{', '.join(arrays)} hold arrays, and a window has columns of numbers; name them in data.drop"
         raise SpecError([Problem(("data", "windows"), message)])
