@@ -3,13 +3,14 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.metrics import Metric, compute_all
 from nnkit.metrics.sample import count
 from nnkit.metrics.sample import predicted as predicted
+from nnkit.metrics.yardstick import Yardstick
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def evaluate(
     metrics: Sequence[Metric],
     weights: "Floats | None" = None,
     nodes: "tuple[Truth, Floats] | None" = None,
+    *,
+    yardstick: Yardstick | None = None,
+    quantiles: Sequence[float] = (),
 ) -> Evaluation:
     """Compare ``truth`` with ``outputs`` (arrays as in ``nnkit.tasks``).
 
@@ -64,7 +68,7 @@ def evaluate(
     the table of the classes; its ``support`` and the confusion matrix count rows. ``nodes`` are
     truth and outputs of all nodes, where the rows are trees.
     """
-    computed = compute_all(metrics, truth, outputs, task, weights, nodes)
+    computed = compute_all(metrics, truth, outputs, task, weights, nodes, yardstick=yardstick, quantiles=quantiles)
     values = {key: defined(value) for key, value in computed.items()}
     if task in ("regression", "next"):
         return Evaluation(task, (), values, [], None)
@@ -75,6 +79,30 @@ def evaluate(
     weighed = counts if weights is None else count(truth, decided, len(classes), weights)
     rows: list[ClassRow] = [{"class": name, **_scores(weighed, index, counts)} for index, name in enumerate(classes)]
     return Evaluation(task, classes, values, rows, counts.astype("int64"))
+
+
+def naive_values(truth: "Truth", yardstick: Yardstick, metrics: Sequence[Metric]) -> dict[str, float | None]:
+    """Return the metrics of the naive forecasts, as ``naive_mae``, where they say something of them."""
+    meaningful = [metric for metric in metrics if metric.of_naive]
+    return {
+        f"{name}_{key}": defined(value)
+        for name, outputs in yardstick.forecasts.items()
+        for key, value in compute_all(meaningful, truth, outputs, "regression", yardstick=yardstick).items()
+    }
+
+
+def beaten(values: Mapping[str, float | None]) -> list[str]:
+    """Return a sentence for each naive forecast that is better than the model, by the first metric of errors."""
+    methods = {"naive": "the last value, repeated", "seasonal_naive": "the values of a season before"}
+    found = []
+    for name, words in methods.items():
+        key = next((key for key in ("mae", "rmse", "mse", "mase") if f"{name}_{key}" in values), "mae")
+        model, naive = values.get(key), values.get(f"{name}_{key}")
+        if model is not None and naive is not None and model >= naive:
+            found.append(
+                f"the {name.replace('_', ' ')} forecast ({words}) is better: {key} {naive:.4g} against {model:.4g}"
+            )
+    return found
 
 
 def defined(value: float) -> float | None:

@@ -108,7 +108,9 @@ class Predictor:
             outputs = self.outputs(rows, start)
             return Predictions(np.arange(len(outputs)), rows.truth.flat(), outputs)
         if rows.trees is None:
-            return Predictions(rows.rows, rows.truth, self.outputs(rows, start), rows.weights)
+            naive = rows.yardstick.forecasts if rows.yardstick else {}
+            outputs = self.outputs(rows, start)
+            return Predictions(rows.rows, rows.truth, outputs, rows.weights, marks=rows.marks, naive=naive)
         assert rows.nodes is not None  # noqa: S101 - trees with a truth have one at every node
         trees, outputs = rows.trees[1], self.node_outputs(rows)
         nodes = Predictions(np.repeat(rows.rows, trees.sizes), rows.nodes, outputs)

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.errors import RunError
@@ -34,6 +34,12 @@ class Layout:
     classes: Sequence[str]
     """The labels, the positive one last of two; the target columns in multilabel; nothing in regression; tokens."""
     targets: Sequence[str]
+    quantiles: Sequence[float] = ()
+    """Those that outputs give of each target; nothing where each is one number."""
+    marks: Sequence[str] = ()
+    """What says where each row of a forecast stands: ``series``, ``time``."""
+    naive: Sequence[str] = ()
+    """The naive forecasts that stand beside those of the model."""
 
     @property
     def single(self) -> bool:
@@ -41,8 +47,19 @@ class Layout:
         return self.task in ("binary", "multiclass", "next") or (self.task == "regression" and len(self.targets) == 1)
 
     def names(self, what: str) -> list[str]:
-        """Return the columns of something that each target has: ``prediction``, or ``prediction_<target>``."""
+        """Return the columns of something that each target has: ``truth``, or ``truth_<target>``."""
         return [what] if self.single else [f"{what}_{target}" for target in self.targets]
+
+    @property
+    def predictions(self) -> list[str]:
+        """The columns of predictions: as ``names`` has them, with quantiles ``prediction_<target>_q10``, ..."""
+        names = self.names("prediction")
+        return [f"{name}_{quantile}" for name in names for quantile in self.tails] if self.quantiles else names
+
+    @property
+    def tails(self) -> list[str]:
+        """The quantiles as they end the names of columns: ``q10``."""
+        return [f"q{100 * quantile:.6g}" for quantile in self.quantiles]
 
     @property
     def probabilities(self) -> list[str]:
@@ -57,7 +74,7 @@ class Layout:
     @property
     def header(self) -> list[str]:
         """All columns of a prediction."""
-        return [*self.names("prediction"), *self.probabilities]
+        return [*self.predictions, *self.probabilities]
 
 
 def prediction_table(outputs: "Floats", layout: Layout) -> Table:
@@ -164,7 +181,8 @@ def json_rows(table: Mapping[str, Sequence[str]], layout: Layout, before: Sequen
 
 
 def _json_template(layout: Layout) -> str:
-    prediction = '"prediction": %s' if layout.single else f'"prediction": {_mapping(layout.targets)}'
+    names = [name.removeprefix("prediction_") for name in layout.predictions]
+    prediction = '"prediction": %s' if names == ["prediction"] else f'"prediction": {_mapping(names)}'
     if layout.task == "regression":
         return prediction
     return f'{prediction}, "probabilities": {_mapping(layout.classes)}'
@@ -223,6 +241,10 @@ class Predictions:
     weights: "Floats | None" = None
     nodes: "Predictions | None" = None
     """Of trees, the same for all nodes: children before their parents, tree after tree, each with the tree's row."""
+    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Of forecasts the ``series``, and the ``time`` of the last row that they see, where rows have such."""
+    naive: "Mapping[str, Floats]" = field(default_factory=dict)
+    """Of forecasts those of naive methods for the same rows, by name, as the truth is."""
 
     @property
     def of_nodes(self) -> "tuple[Truth, Floats] | None":
@@ -240,7 +262,9 @@ class Predictions:
         order = np.argsort(self.rows, kind="stable")
         weights = None if self.weights is None else self.weights[order]
         nodes = None if self.nodes is None else self.nodes.by_row()
-        return Predictions(self.rows[order], self.truth[order], self.outputs[order], weights, nodes)
+        marks = {name: [texts[place] for place in order] for name, texts in self.marks.items()}
+        naive = {name: values[order] for name, values in self.naive.items()}
+        return Predictions(self.rows[order], self.truth[order], self.outputs[order], weights, nodes, marks, naive)
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
@@ -255,11 +279,16 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
         outputs=np.concatenate([part.outputs for part in parts]),
         weights=np.concatenate(weights) if weights else None,
         nodes=joined(nodes) if nodes else None,
+        marks={name: [text for part in parts for text in part.marks[name]] for name in parts[0].marks},
+        naive={name: np.concatenate([part.naive[name] for part in parts]) for name in parts[0].naive},
     )
 
 
 def predictions_csv(predictions: Predictions, layout: Layout) -> str:
-    """Return predictions.csv: row, weight where rows have one, truth, prediction, probabilities."""
+    """Return predictions.csv: row, weight where rows have one, truth, prediction, probabilities.
+
+    Of forecasts the row is the last that each sees; it has series and time, and the naive forecasts at the end.
+    """
     from nnkit.frames import cells
 
     if cells.compiled is None or predictions.weights is not None or layout.task == "regression":
@@ -274,8 +303,12 @@ def _predictions_table(predictions: Predictions, layout: Layout) -> Table:
     table = {"row": list(map(str, predictions.rows.tolist()))}
     if predictions.weights is not None:
         table["weight"] = list(map(str, predictions.weights.tolist()))
+    table |= {name: list(predictions.marks[name]) for name in layout.marks}
     table |= zip(layout.names("truth"), _truth_cells(predictions.truth, layout), strict=True)
-    return table | prediction_table(predictions.outputs, layout)
+    table |= prediction_table(predictions.outputs, layout)
+    for name in layout.naive:
+        table |= zip(layout.names(name), _truth_cells(predictions.naive[name], layout), strict=True)
+    return table
 
 
 def _truth_cells(truth: "Truth", layout: Layout) -> list[list[str]]:
@@ -290,7 +323,8 @@ def read_predictions(data: bytes, name: str, layout: Layout) -> Predictions:
     """Read predictions.csv; raises ``RunError`` naming the file where it does not have the columns of ``layout``."""
     try:
         header, *rows = csv.reader(io.StringIO(data.decode(), newline=""))
-        expected = ["row", *layout.names("truth"), *layout.header]
+        naive = [column for name in layout.naive for column in layout.names(name)]
+        expected = ["row", *layout.marks, *layout.names("truth"), *layout.header, *naive]
         if [column for column in header if column != "weight"] != expected:
             raise ValueError(f"its columns are {', '.join(header)}, expected {', '.join(expected)}")
         cells = zip(*rows, strict=True) if rows else ([] for _ in header)
@@ -303,7 +337,20 @@ def _predictions(table: Table, layout: Layout) -> Predictions:
     import numpy as np
 
     weights = np.array(table["weight"], dtype=np.float64) if "weight" in table else None
-    return Predictions(np.array(table["row"], dtype=np.int64), _truth(table, layout), _outputs(table, layout), weights)
+    return Predictions(
+        np.array(table["row"], dtype=np.int64),
+        _truth(table, layout),
+        _outputs(table, layout),
+        weights,
+        marks={name: table[name] for name in layout.marks},
+        naive={name: _numbers([table[column] for column in layout.names(name)]) for name in layout.naive},
+    )
+
+
+def _numbers(cells: Sequence[Sequence[str]]) -> "Floats":
+    import numpy as np
+
+    return np.array(cells, dtype=np.float64).T.copy()
 
 
 def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
@@ -319,7 +366,7 @@ def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
 def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
     import numpy as np
 
-    names = layout.probabilities[-1:] if layout.task == "binary" else layout.probabilities or layout.names("prediction")
+    names = layout.probabilities[-1:] if layout.task == "binary" else layout.probabilities or layout.predictions
     outputs = np.array(
         [_floats(table[name]) for name in names], dtype=np.float64
     ).T.copy()  # a sum depends on the order

@@ -147,7 +147,8 @@ def ready_folds(loaded: Loaded) -> Iterator[Ready]:
     found.add(_unfit(experiment))
     with found.collecting():
         splits = prepare_folds if experiment.data.split.folds else _prepare_once
-        for prepared in splits(experiment.data, procedure.task, experiment.seed, _inherited(loaded)):
+        arguments = (experiment.data, procedure.task, experiment.seed, _inherited(loaded), procedure.quantiles)
+        for prepared in splits(*arguments):
             yield _checked(loaded, experiment, prepared, found)
 
 
@@ -162,8 +163,10 @@ class Seeds:
         self._found = _Problems(loaded.document)
         self._found.add(_unfit(loaded.experiment))
         with self._found.collecting():
-            task_of = loaded.experiment.training.procedure.task
-            self._preparation = preparation(loaded.experiment.data, task_of, _inherited(loaded))
+            procedure = loaded.experiment.training.procedure
+            self._preparation = preparation(
+                loaded.experiment.data, procedure.task, _inherited(loaded), procedure.quantiles
+            )
         self._last: Ready | None = None
 
     def ready(self, seed: int) -> Ready:

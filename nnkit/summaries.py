@@ -1,9 +1,10 @@
 """Reports of the commands as tables and lines for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnkit.evaluation import beaten
 from nnkit.models.plan import human_bytes
 from nnkit.shapes import show
 from nnkit.tables import Table, number
@@ -45,7 +46,12 @@ def check_tables(report: "CheckReport") -> list[Table]:
 def _asked_for(report: "CheckReport") -> tuple[str, str]:
     if report.task == "next":
         return "tokens", f"{number(len(report.classes))}, the unknown one among them"
-    return "classes" if report.classes else "targets", ", ".join(report.classes or report.targets)
+    return "classes" if report.classes else "targets", ", ".join(report.classes or _shortened(report.targets))
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Return names, of many the first and the last."""
+    return [*names[:6], "...", names[-1]] if len(names) > 12 else list(names)
 
 
 def _parameters(report: "CheckReport") -> str:
@@ -144,7 +150,9 @@ def predict_lines(summary: "PredictSummary", rejects: Path | None) -> str:
 def metrics_lines(metrics: Mapping[str, Any]) -> str:
     """Return the values of metrics.json, a line for each split; of folds and seeds the means with their deviations."""
     means, deviations = metrics.get("mean", metrics), metrics.get("deviation", {})
-    return "".join(f"{split}: {_line(values, deviations.get(split, {}))}\n" for split, values in means.items())
+    lines = [f"{split}: {_line(values, deviations.get(split, {}))}\n" for split, values in means.items()]
+    split, values = list(means.items())[-1]
+    return "".join([*lines, *(f"{split}: {sentence}\n" for sentence in beaten(values))])
 
 
 def _line(values: Mapping[str, Any], deviations: Mapping[str, Any]) -> str:

@@ -76,6 +76,19 @@ def test_effects_have_the_sign_that_the_readme_says(
     assert left[more] > left[less] + 0.04
 
 
+def test_the_museums_are_made_again_and_have_their_seasons(root: Path) -> None:
+    script = load_script(root / "data" / "make_seasonal.py")
+    assert script.as_csv() == (root / "data" / "seasonal.csv").read_bytes()
+    with (root / "data" / "seasonal.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 730
+    for museum, usual in script.MUSEUMS.items():
+        visitors = [int(row["visitors"]) for row in rows if row["museum"] == museum]
+        assert sum(visitors) / 730 / usual == pytest.approx(1.1, abs=0.05)  # A tenth more each year.
+        saturdays = visitors[6::7]  # The first day is a Sunday.
+        assert sum(saturdays) / len(saturdays) / (sum(visitors) / 730) == pytest.approx(1.5, abs=0.05)
+
+
 def test_the_tree_bank_is_made_again_and_follows_its_rules(root: Path) -> None:
     script = load_script(root / "data" / "make_tree_sentiment.py")
     assert script.as_text() == (root / "data" / "tree_sentiment.txt").read_bytes()

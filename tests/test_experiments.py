@@ -19,7 +19,8 @@ ALWAYS = {
     *("spec.yaml", "resolved.yaml", "manifest.json", "pipeline.json", "weights.safetensors", "history.jsonl"),
     *("metrics.json", "history.png", "gradients.png", "predictions.csv", "checkpoints", "README.md"),
 }
-NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"}
+FORECASTS = {"airline_forecast", "electricity_forecast", "seasonal_forecast"}
+NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS
 BY_HAND = {
     "forward_two_layers": [364],
     "forward_relu": [-3],
@@ -44,6 +45,8 @@ PUBLIC = {
         "data.split.test.labels": "fashion_mnist/t2k-labels-idx1-ubyte.gz",
     },
     "shakespeare_lstm": {"data.source.path": "tinyshakespeare/input.txt"},
+    "airline_forecast": {"data.source.path": "time_series/airline-passengers.csv"},
+    "electricity_forecast": {"data.source.path": "ett/ETTh1.csv"},
     "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
@@ -133,7 +136,10 @@ def test_trains_to_a_whole_run_folder(
     metrics = json.loads((folder / "metrics.json").read_text())
     assert ("test" in metrics) == (spec.stem not in BY_HAND)
     expected = [metric.key for metric in load(spec).experiment.training.metrics]
-    assert all(list(values) == expected for values in metrics.values())
+    assert all(list(values)[: len(expected)] == expected for values in metrics.values())
+    beside = {name for values in metrics.values() for name in list(values)[len(expected) :]}
+    assert ({name.partition("_")[0] for name in beside} == {"naive", "seasonal"}) == (spec.stem in FORECASTS)
+    assert (folder / "forecast.png").exists() == (spec.stem in FORECASTS)
 
 
 @pytest.mark.parametrize(("name", "numbers"), BY_HAND.items())

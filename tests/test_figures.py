@@ -4,7 +4,7 @@ import io
 import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from nnkit import figures
 from nnkit.figures import canvas
+from nnkit.figures.horizon import Shown
 from nnkit.frames.brackets import TreeReader
 from nnkit.frames.trees import Trees
 from nnkit.metrics import METRICS
@@ -20,7 +21,7 @@ from nnkit.metrics import METRICS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODULES = ("depth", "matrix", "progress", "curves", "quality", "branches")
+MODULES = ("depth", "horizon", "matrix", "progress", "curves", "quality", "branches")
 
 
 @pytest.fixture
@@ -107,6 +108,21 @@ def gradients(records: list[dict[str, Any]]) -> bytes:
     return picture
 
 
+def shown(rows: int = 30, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> Shown:
+    """Forecasts of two targets, three steps ahead."""
+    draw = np.random.default_rng(0)
+    truth = draw.normal(size=(rows, 6))
+    outputs = np.repeat(truth, len(quantiles) or 1, axis=1)
+    times = [f"2020-01-{day + 1:02}" for day in range(rows)]
+    return Shown(truth, outputs, quantiles, {"naive": truth + 1, "seasonal_naive": truth - 2}, [""] * rows, times)
+
+
+def test_forecasts_are_drawn_of_one_step_and_without_quantiles_and_windows() -> None:
+    for rows in (0, 1, 500):
+        assert size(figures.forecasts(shown(rows, ()), ["a", "b"], 3, 2))[0] > 400
+    assert figures.forecasts(shown(8, ()), ["a", "b"], 3, 1) != figures.forecasts(shown(9, ()), ["a", "b"], 3, 1)
+
+
 PICTURES: dict[str, Callable[[], bytes]] = {
     "gradients": lambda: gradients(norms(30)),
     "confusion_matrix": lambda: figures.confusion_matrix(np.array([[9, 1], [2, 8]]), ["no", "yes"]),
@@ -114,6 +130,7 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "roc": lambda: figures.roc(*two_classes(), ["no", "yes"]),
     "precision_recall": lambda: figures.precision_recall(*two_classes(), ["no", "yes"]),
     "calibration": lambda: figures.calibration(*two_classes(), ["no", "yes"]),
+    "forecasts": lambda: figures.forecasts(shown(), ["sales", "price"], 3, 1),
     "residuals": lambda: figures.residuals(np.arange(9.0)[:, None], np.arange(9.0)[:, None] ** 1.1, ["price"]),
     "trees": lambda: figures.trees(trees(BRANCH), trees(BRANCH).classes(["0", "1"]), ["0", "1"]),
 }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from sklearn.metrics import mean_pinball_loss
 from torch import Tensor
 from torch.nn import functional
@@ -185,6 +186,24 @@ def test_log_cosh_is_its_formula_and_does_not_overflow() -> None:
     close(value(loss("log_cosh"), outputs, wanted), (outputs - wanted).cosh().log().mean(1))
     far = tensor([[1000.0], [-1000.0]])
     close(value(loss("log_cosh"), far, torch.zeros(2, 1)), [1000 - math.log(2)] * 2)
+
+
+def test_several_quantiles_are_scikit_learns_mean() -> None:
+    draw = np.random.default_rng(0)
+    truth, outputs = draw.normal(size=(20, 2)), draw.normal(size=(20, 2, 3))
+    expected = np.mean(
+        [mean_pinball_loss(truth, outputs[:, :, place], alpha=alpha) for place, alpha in enumerate((0.1, 0.5, 0.9))]
+    )
+    built = loss("quantile", quantile=[0.1, 0.5, 0.9]).build(False)
+    found = built(torch.tensor(outputs.reshape(20, 6)), torch.tensor(truth))
+    assert found.shape == (20,)
+    close(found.mean(), float(expected))
+
+
+@pytest.mark.parametrize("quantile", [[0.5, 0.1], [0.5, 0.5], [], [0.0, 0.5], 1.0])
+def test_quantiles_rise_between_0_and_1(quantile: object) -> None:
+    with pytest.raises(ValidationError, match="quantile"):
+        loss("quantile", quantile=quantile)
 
 
 @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])

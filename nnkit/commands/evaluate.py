@@ -9,16 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from nnkit.commands.rejects import Rejects
+from nnkit.commands.results import judge, metrics_of
 from nnkit.commands.stored import stored_predictions
 from nnkit.config.spelling import nearest
 from nnkit.data.pipeline import Pipeline
 from nnkit.data.running import fresh
 from nnkit.errors import DataError, UsageError
-from nnkit.evaluation import Evaluation
-from nnkit.evaluation import evaluate as evaluate_predictions
+from nnkit.evaluation import Evaluation, beaten
 from nnkit.inference import Predictor
-from nnkit.metrics import METRICS, Metric, or_defaults
-from nnkit.predictions import Layout, Predictions, joined
+from nnkit.metrics import METRICS, Metric
+from nnkit.predictions import Predictions, joined
 from nnkit.procedures.language import unfit_metric
 from nnkit.runs.folder import RunFolder
 from nnkit.runs.folds import combine_seeds
@@ -57,7 +57,7 @@ class EvaluationReport:
     seeds: dict[str, dict[str, float | None]] | None = None
     """By seed and metric, of a run of several seeds those that are finished."""
     notes: Sequence[str] = ()
-    """Which rows were left out as the run's spec says, and what of a text the model does not know."""
+    """What a person should know: rows that were left out, tokens that are unknown, naive forecasts that are better."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the values under the split's name, and all else that was counted."""
@@ -95,9 +95,9 @@ def evaluate(
     metrics = _metrics(folder.experiment(), predictor.pipeline, gates)
     refused = Rejects(str(data))
     predictions = predict_known(predictor, data, refused)
-    evaluation = _evaluation(predictions, predictor.pipeline, metrics)
+    evaluation = judge(predictor.pipeline, predictions, metrics)
     failed = _failed(gates, evaluation.values, metrics)
-    notes = [*refused.notes, *_strange(data, predictions, predictor.pipeline)]
+    notes = [*refused.notes, *_strange(data, predictions, predictor.pipeline), *beaten(evaluation.values)]
     return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=notes)
 
 
@@ -127,14 +127,16 @@ def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     pipeline = (folds[0] if folds else folder).pipeline()
     metrics = _metrics(experiment, pipeline, gates)
     stored = folder.metrics()
-    predictions = stored_predictions(folder, _layout(pipeline))
-    evaluation = _evaluation(predictions, pipeline, metrics)
+    predictions = stored_predictions(folder, pipeline.layout)
+    evaluation = judge(pipeline, predictions, metrics)
     if not folds:
         split = list(stored)[-1]
-        return EvaluationReport(split, evaluation, evaluation.values, None, _failed(gates, evaluation.values, metrics))
+        failed, notes = _failed(gates, evaluation.values, metrics), beaten(evaluation.values)
+        return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=notes)
     split = list(stored["mean"])[-1]
     values, deviation = stored["mean"][split], stored["deviation"][split]
-    return EvaluationReport(split, evaluation, values, deviation, _failed(gates, evaluation.values | values, metrics))
+    failed = _failed(gates, evaluation.values | values, metrics)
+    return EvaluationReport(split, evaluation, values, deviation, failed, notes=beaten(values))
 
 
 def _of_seeds(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
@@ -153,13 +155,9 @@ def _of_seeds(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     return EvaluationReport(split, evaluation, values, deviation, _failed(gates, values, metrics), seeds)
 
 
-def _layout(pipeline: Pipeline) -> Layout:
-    return Layout(pipeline.task, pipeline.classes, pipeline.targets)
-
-
 def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) -> list[Metric]:
     """Return the metrics of the spec, or the usual ones of the task, and those that only gates name."""
-    metrics = list(or_defaults(experiment.training.metrics, pipeline.task))
+    metrics = list(metrics_of(experiment, pipeline))
     known = {metric.key for metric in metrics}
     return metrics + [_gate_metric(gate, pipeline, sorted(known)) for gate in gates if gate.metric not in known]
 
@@ -183,12 +181,6 @@ def _failed(gates: Sequence[Gate], values: dict[str, float | None], metrics: Seq
     smaller = {metric.key: metric.goal == "min" for metric in metrics}
     failures = [gate.failure(values[gate.metric], smaller[gate.metric]) for gate in gates]
     return [failure for failure in failures if failure]
-
-
-def _evaluation(predictions: Predictions, pipeline: Pipeline, metrics: Sequence[Metric]) -> Evaluation:
-    truth, outputs = predictions.truth, predictions.outputs
-    weights, nodes = predictions.weights, predictions.of_nodes
-    return evaluate_predictions(truth, outputs, pipeline.task, pipeline.classes, metrics, weights, nodes)
 
 
 def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predictions:

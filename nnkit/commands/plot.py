@@ -8,8 +8,8 @@ from nnkit.commands.stored import stored_predictions
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import RunError, UsageError
 from nnkit.files import atomic_write, make_folder
-from nnkit.metrics.sample import count, predicted
-from nnkit.predictions import Layout, Predictions
+from nnkit.metrics.sample import count, middle, predicted
+from nnkit.predictions import Predictions
 from nnkit.runs.folder import (
     CONFUSION_PICTURE,
     GRADIENTS_PICTURE,
@@ -57,8 +57,7 @@ def write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> list[Path]:
 
 def _predictions(folder: RunFolder) -> tuple[Pipeline, Predictions]:
     pipeline = (folder.members()[0] if folder.manifest.folds else folder).pipeline()
-    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
-    return pipeline, stored_predictions(folder, layout)
+    return pipeline, stored_predictions(folder, pipeline.layout)
 
 
 def _trees(folder: RunFolder) -> list[str] | None:
@@ -78,6 +77,24 @@ def history_pictures(records: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     return {HISTORY_PICTURE: figures.history(records), **({GRADIENTS_PICTURE: norms} if norms else {})}
 
 
+def _forecasts(pipeline: Pipeline, predictions: Predictions) -> dict[str, bytes]:
+    """Return the picture of forecasts against the truth."""
+    from nnkit import figures
+    from nnkit.figures.horizon import Shown
+
+    known = pipeline.known.windows
+    assert known is not None  # noqa: S101 - the caller looked
+    shown = Shown(
+        truth=predictions.truth.astype(float),
+        outputs=predictions.outputs,
+        quantiles=pipeline.quantiles,
+        naive=predictions.naive,
+        series=predictions.marks.get("series", [""] * len(predictions.rows)),
+        times=predictions.marks.get("time", [f"row {row}" for row in predictions.rows.tolist()]),
+    )
+    return {"forecast.png": figures.forecasts(shown, known.targets, known.options.horizon, known.options.step)}
+
+
 def prediction_pictures(pipeline: Pipeline, predictions: Predictions) -> dict[str, bytes]:
     """Return the pictures of predictions, those that fit the task, by their files' names."""
     from nnkit import figures
@@ -86,7 +103,9 @@ def prediction_pictures(pipeline: Pipeline, predictions: Predictions) -> dict[st
     if pipeline.task == "next":
         return {}
     if pipeline.task == "regression":
-        return {"residuals.png": figures.residuals(truth, outputs, pipeline.targets)}
+        points = middle(outputs, pipeline.quantiles)
+        residuals = {"residuals.png": figures.residuals(truth, points, pipeline.targets)}
+        return residuals if pipeline.known.windows is None else residuals | _forecasts(pipeline, predictions)
     curves: Mapping[str, Callable[..., bytes]] = {
         "roc.png": figures.roc,
         "precision_recall.png": figures.precision_recall,

@@ -75,6 +75,8 @@ def predict(
     predictor = Predictor(folder, device)
     pipeline = predictor.pipeline
     source = _origin(data, pipeline)
+    if pipeline.known.windows is not None:
+        return _forecast(predictor, source, output, format, columns, keep, rejects, chunk_rows)
     writer = _writer(output, pipeline, format or _usual(source.format), keep)
     stream = pipeline.stream(
         source.origin, format=source.format, columns=list(columns) if columns else None, chunk_rows=chunk_rows
@@ -92,6 +94,41 @@ def predict(
             overlap.give((chunk, rows))
             rows += len(chunk.dataset)
     return PredictSummary(rows, refused.count, dict(pipeline.unseen), refused.notes)
+
+
+def _forecast(
+    predictor: Predictor,
+    source: "_Origin",
+    output: TextIO,
+    form: Format | None,
+    columns: Sequence[str] | None,
+    keep: bool,
+    rejects: Path | None,
+    chunk_rows: int,
+) -> PredictSummary:
+    """Write the forecast of what comes after the last row of each series."""
+    from nnkit.commands.forecast import Ending, forecast
+
+    if keep:
+        raise UsageError("--keep: a forecast is of rows that are not in the input; leave it out")
+    if form == "trees":
+        raise UsageError("--format trees: the model does not predict trees; use csv or jsonl")
+    pipeline = predictor.pipeline
+    parts, name = pipeline.parts(
+        source.origin,
+        format=source.format,
+        columns=list(columns) if columns else None,
+        chunk_rows=chunk_rows,
+        need_target=False,
+    )
+    with rejects_to(rejects, source.name) as refused:
+        ending = Ending(pipeline, name)
+        for part in parts:
+            refused.take_rows(ending.add(part))
+        lines = forecast(predictor, ending, form or _usual(source.format))
+    output.write("".join(lines))
+    output.flush()
+    return PredictSummary(len(lines), refused.count, dict(pipeline.unseen), refused.notes)
 
 
 def _usual(format_name: str) -> Format:
@@ -135,7 +172,7 @@ def _origin(data: Path | BinaryIO | None, pipeline: Pipeline) -> _Origin:
 def _writer(
     output: TextIO, pipeline: Pipeline, format_name: Format, keep: bool
 ) -> "CsvWriter | JsonWriter | TreeWriter":
-    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
+    layout = pipeline.layout
     trees = pipeline.tree_input is not None
     if format_name == "trees":
         if keep or not trees:

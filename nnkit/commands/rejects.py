@@ -45,6 +45,14 @@ class Rejects:
             raise DataError("\n".join([*_listing(bad, self._name), *([self._way_out] if self._way_out else [])]))
         self._skipped += chunk.rejected
 
+    def take_rows(self, rejected: "Sequence[BadRow]") -> None:
+        """Take rejected rows that are in no chunk."""
+        self.count += len(rejected)
+        if self._write is not None:
+            self._write(rejected)
+        elif rejected:
+            raise DataError("\n".join([*_listing(rejected, self._name), *([self._way_out] if self._way_out else [])]))
+
     @property
     def notes(self) -> Sequence[str]:
         """Which rows were skipped, as lines for people."""

@@ -1,6 +1,7 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from nnkit.commands.plot import history_pictures, prediction_pictures, tree_pictures, write_pictures
 from nnkit.commands.stored import stored_predictions
@@ -8,10 +9,10 @@ from nnkit.data.dataset import predicted_trees
 from nnkit.data.pipeline import Pipeline
 from nnkit.engine.health import findings
 from nnkit.errors import RunError
-from nnkit.evaluation import Evaluation, confusion_csv, evaluate
+from nnkit.evaluation import Evaluation, beaten, confusion_csv, evaluate, naive_values
 from nnkit.inference import Predictor
-from nnkit.metrics import or_defaults
-from nnkit.predictions import Layout, Predictions, joined, predictions_csv
+from nnkit.metrics import Metric, or_defaults
+from nnkit.predictions import Predictions, joined, predictions_csv
 from nnkit.runs.card import model_card
 from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, NODES, PREDICTIONS, TREES, RunFolder
 from nnkit.runs.folds import combine_folds, combine_seeds
@@ -60,14 +61,36 @@ def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
     """Compare predictions with the truth by the metrics of the spec, or the usual ones of the task."""
-    metrics = or_defaults(experiment.training.metrics, pipeline.task)
-    truth, outputs = predictions.truth, predictions.outputs
-    weights, nodes = predictions.weights, predictions.of_nodes
-    return evaluate(truth, outputs, pipeline.task, pipeline.classes, metrics, weights, nodes)
+    return judge(pipeline, predictions, metrics_of(experiment, pipeline))
+
+
+def metrics_of(experiment: Experiment, pipeline: Pipeline) -> Sequence[Metric]:
+    """Return the metrics of the spec, or the usual ones of the task."""
+    naive = list(pipeline.known.windows.options.seasons) if pipeline.known.windows else []
+    return or_defaults(experiment.training.metrics, pipeline.task, naive, pipeline.quantiles)
+
+
+def judge(pipeline: Pipeline, predictions: Predictions, metrics: Sequence[Metric]) -> Evaluation:
+    """Compare predictions with the truth, and forecasts with naive ones."""
+    truth, outputs, yardstick = predictions.truth, predictions.outputs, pipeline.yardstick(predictions)
+    found = evaluate(
+        truth,
+        outputs,
+        pipeline.task,
+        pipeline.classes,
+        metrics,
+        predictions.weights,
+        predictions.of_nodes,
+        yardstick=yardstick,
+        quantiles=pipeline.quantiles,
+    )
+    if yardstick is None:
+        return found
+    return replace(found, values=found.values | naive_values(truth, yardstick, metrics))
 
 
 def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> None:
-    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
+    layout = pipeline.layout
     run.write(PREDICTIONS, predictions_csv(predictions, layout))
     if predictions.nodes is not None:
         run.write(NODES, predictions_csv(predictions.nodes, layout))
@@ -83,8 +106,7 @@ def write_folds(run: RunFolder, ready: Ready) -> None:
     folds = run.members()
     run.write_json(METRICS, combine_folds([fold.metrics() for fold in folds]))
     pipeline = ready.prepared.pipeline
-    layout = Layout(pipeline.task, pipeline.classes, pipeline.targets)
-    together = joined([stored_predictions(fold, layout) for fold in folds]).by_row()
+    together = joined([stored_predictions(fold, pipeline.layout) for fold in folds]).by_row()
     _write_reported(run, pipeline, together, score(ready.experiment, pipeline, together))
     write_pictures(run.path, prediction_pictures(pipeline, together))
 
@@ -102,4 +124,6 @@ def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> No
     except RunError:
         confusion = None
     words = [finding.words for finding in findings(run.history())] if (run.path / HISTORY).exists() else []
-    run.write(CARD, model_card(manifest, experiment, run.metrics(), confusion, words))
+    metrics = run.metrics()
+    words += beaten(list(metrics.get("mean", metrics).values())[-1])
+    run.write(CARD, model_card(manifest, experiment, metrics, confusion, words))

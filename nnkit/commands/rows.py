@@ -45,6 +45,8 @@ def choose_row(
     """
     if needs_target and pipeline.task == "next":
         raise UsageError("--of loss: a text has a loss at each step; ask for --of 'output[0,0]', a step and a token")
+    if pipeline.known.windows is not None:
+        return _choose_window(pipeline, data, number or 0, by_hand)
     cells = parse_cells(by_hand, pipeline)
     if data is None and number is None and cells.keys() >= pipeline.known.columns.keys():
         raw, row = _no_row(), TracedRow(None, None, {}, cells)
@@ -60,6 +62,28 @@ def choose_row(
             "or ask for --of output"
         )
     return _encoded(pipeline, raw, row, needs_target or (needs_target is None and not missing))
+
+
+def _choose_window(pipeline: Pipeline, data: Path | BinaryIO | None, number: int, by_hand: Sequence[str]) -> ChosenRow:
+    """Return the window with a ``number`` among those of ``data`` whose targets are known."""
+    from nnkit.data.dataset import Dataset
+
+    if by_hand:
+        raise UsageError(f"--input {by_hand[0]}: the network sees a window of several rows; give a file with them")
+    title = _title(pipeline, data)
+    [chunk] = pipeline.stream(data, need_target=True)
+    for rejected in chunk.rejected:
+        raise DataError(f"{title}:{rejected.line}: {rejected.reason}")
+    rows = chunk.dataset
+    if number >= len(rows):
+        raise UsageError(f"--row {number}: {title} has no such window; the first has the number 0, of {len(rows)}")
+    assert rows.truth is not None  # noqa: S101 - the targets were asked for
+    assert rows.targets is not None  # noqa: S101 - the same
+    one = slice(number, number + 1)
+    inputs = {name: values[one] for name, values in rows.inputs.items()}
+    truth = dict(zip(pipeline.targets, (f"{value:g}" for value in rows.truth[number]), strict=True))
+    dataset = Dataset(inputs, rows.rows[one], rows.truth[one], rows.targets[one])
+    return ChosenRow(dataset, TracedRow(title, number, truth, {}))
 
 
 def _encoded(pipeline: Pipeline, raw: "Raw", row: TracedRow, with_target: bool) -> ChosenRow:

@@ -1,10 +1,11 @@
 """Datasets: rows as the arrays that a network takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.errors import DataError, Problem, SpecError
+from nnkit.metrics.yardstick import Yardstick
 from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 Input: TypeAlias = Any
-"""The rows of an input: an array float32 [n, ...], ``Pictures`` uint8 [n, height, width, channels], ``Ragged`` or
-``Trees``."""
+"""The rows of an input: an array float32 [n, ...], ``Pictures`` uint8 [n, height, width, channels], ``Ragged``,
+``Trees``, or ``Sliding`` windows."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Dataset:
     weights: "NDArray[np.float64] | None" = None
     nodes: "NDArray[np.int64] | None" = None
     """Of trees whose truth is known, the class of each node."""
+    yardstick: Yardstick | None = None
+    """Of windows what their forecasts are measured against."""
+    marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Of windows the ``series``, and the ``time`` of the last row that they see, where rows have such."""
 
     @property
     def trees(self) -> "tuple[str, Trees] | None":
@@ -104,6 +109,23 @@ def _shape(column: "Column") -> Shape:
         return (column.values.width,)
     shape: Shape = column.values.shape[1:]
     return (None, *shape[1:]) if column.is_sequence else shape
+
+
+SHOWN = 5
+"""Rows that a message names, of those that cannot be used."""
+
+
+def refuse(refused: Mapping[int, str], lines: Sequence[int], title: str) -> None:
+    """Raise ``DataError`` with the first rows that cannot be used, by their ``lines`` in the source, if there are any.
+
+    ``refused`` has the reasons by the rows' places.
+    """
+    if not refused:
+        return
+    rows = sorted(refused)
+    shown = [f"{title}:{lines[row]}: {refused[row]}" for row in rows[:SHOWN]]
+    more = [f"and {len(rows) - SHOWN} more rows"] if len(rows) > SHOWN else []
+    raise DataError("\n".join([*shown, *more]))
 
 
 MISSING = "missing"

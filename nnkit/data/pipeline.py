@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from nnkit.config.piece import Options
+from nnkit.data import naive
 from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
 from nnkit.data.sources import SourceChoice
 from nnkit.data.sources.text import TEXT, TextFile
@@ -16,7 +17,10 @@ from nnkit.data.target import TargetState, encode, node_classes, restored, stran
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import Notes, OnUnseen, State
 from nnkit.data.transforms.tokens import Tokenizer, Vocabulary
+from nnkit.data.windows import Windowed
 from nnkit.errors import DataError, RunError, SpecError, UsageError
+from nnkit.metrics.yardstick import Yardstick
+from nnkit.predictions import Layout, Predictions
 from nnkit.shapes import Shape
 from nnkit.tasks import Task
 
@@ -64,6 +68,13 @@ class Known(Options):
     target_kinds: dict[str, Kind]
     weight: str | None = None
     on_unseen: OnUnseen = "ignore"
+    windows: Windowed | None = None
+    """What a forecast knows of its windows."""
+
+    @property
+    def sources(self) -> list[str]:
+        """The columns that targets come from."""
+        return list(self.windows.targets if self.windows else self.target.columns)
 
 
 @dataclass(frozen=True)
@@ -144,8 +155,30 @@ class Pipeline:
 
     @property
     def targets(self) -> list[str]:
-        """The target columns."""
+        """The target columns; of a forecast each by step, as ``OT+1``."""
         return list(self.known.target.columns)
+
+    @property
+    def layout(self) -> Layout:
+        """What the predictions of the run are of."""
+        windows = self.known.windows
+        if windows is None:
+            return Layout(self.task, self.classes, self.targets, self.quantiles)
+        marks = [name for name in ("series", "time") if getattr(windows.options, name)]
+        return Layout(self.task, self.classes, self.targets, self.quantiles, marks, list(windows.options.seasons))
+
+    def yardstick(self, predictions: Predictions) -> Yardstick | None:
+        """Return what forecasts are measured against; None of predictions that are none."""
+        known = self.known.windows
+        if known is None:
+            return None
+        series = predictions.marks.get("series", [""] * len(predictions.rows))
+        return naive.yardstick(known, series, predictions.naive)
+
+    @property
+    def quantiles(self) -> list[float]:
+        """The quantiles that outputs give of each target, nothing where each is one number."""
+        return list(self.known.target.quantiles)
 
     @property
     def input_shapes(self) -> dict[str, Shape]:
@@ -199,7 +232,7 @@ class Pipeline:
         from nnkit.frames.table import Raw
 
         known = self.known
-        if known.target_kinds.keys() != set(known.target.columns):
+        if known.target_kinds.keys() != set(known.sources) or not self._has_windows():
             return False
         if known.target.task == "next" and not _reads_on(known):
             return False
@@ -210,12 +243,25 @@ class Pipeline:
         if any(kind in axes and len(cell_shapes[name]) not in axes[kind] for name, kind in known.columns.items()):
             return False
         try:
-            frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
+            frame = self.typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
             frame = self.transformed(frame, Notes(known.on_unseen))
             texts = [name for names in known.features.values() for name in names if frame[name].is_text]
-            return not texts and shapes(frame, known.features) == self.input_shapes
+            return not texts and self._windowed(shapes(frame, known.features)) == self.input_shapes
         except (DataError, SpecError, LookupError, TypeError, ValueError):
             return False
+
+    def _windowed(self, rows: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Return the shapes of inputs, of which a window has several rows."""
+        before = (self.known.windows.options.length,) if self.known.windows else ()
+        return {name: (*before, *shape) for name, shape in rows.items()}
+
+    def _has_windows(self) -> bool:
+        """Tell whether what is known of windows fits the targets."""
+        known, windows = self.known, self.known.windows
+        if windows is None:
+            return True
+        whole = known.target.task == "regression" and windows.options.names(windows.targets) == known.target.columns
+        return whole and windows.is_whole()
 
     def only(self, inputs: Collection[str]) -> Known:
         """Return what is known of some of the inputs, and of the columns that they are made from."""
@@ -223,7 +269,7 @@ class Pipeline:
 
         known = self.known
         features = {name: columns for name, columns in known.features.items() if name in inputs}
-        frame = self._typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
+        frame = self.typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
         frame = self.transformed(frame, Notes(known.on_unseen))
         used = {frame[column].source for columns in features.values() for column in columns}
         columns = {name: kind for name, kind in known.columns.items() if name in used}
@@ -272,6 +318,28 @@ class Pipeline:
         ``origin`` is a file, an open stream, or None for the rows that the run was made of; ``columns`` names the
         columns of a file without a header. Raises ``DataError`` for what is no table, or lacks columns.
         """
+        parts, name = self.parts(origin, format=format, columns=columns, chunk_rows=chunk_rows, need_target=need_target)
+        if self.known.windows is not None:
+            from nnkit.data.history import rolled
+            from nnkit.frames.table import join
+
+            yield rolled(self, join(parts), name)
+            return
+        rows = 0
+        for part in parts:
+            yield self._chunk(part, rows, need_target)
+            rows += len(part)
+
+    def parts(
+        self,
+        origin: Path | BinaryIO | None,
+        *,
+        format: str | None,  # noqa: A002 - the word of the command line
+        columns: list[str] | None,
+        chunk_rows: int,
+        need_target: bool,
+    ) -> "tuple[Iterator[Raw], str]":
+        """Return fresh rows as they are read, with the columns that the model needs, and what messages call them."""
         from nnkit.data.fresh import open_source
 
         if self.task == "next":
@@ -279,14 +347,18 @@ class Pipeline:
         cell_shapes, known_kinds = self.cell_shapes(), self.known.columns
         pictures = {name: shape for name, shape in cell_shapes.items() if known_kinds[name] == "image"}
         parts, name = open_source(self.known.source, origin, format, columns, chunk_rows, need_target, pictures)
-        rows = 0
+        return self._checked(parts, name, chunk_rows, need_target), name
+
+    def _checked(self, parts: "Iterator[Raw]", name: str, chunk_rows: int, need_target: bool) -> "Iterator[Raw]":
+        """Yield parts with the columns that the model needs; raises ``DataError`` for others."""
+        cell_shapes, known_kinds, rows = self.cell_shapes(), self.known.columns, 0
         found: dict[str, None] = {}
         for part in parts:
             found.update(dict.fromkeys(part.cells))
             if part.complete or len(part) + len(part.bad) < chunk_rows:
                 self._check_columns(found, name, need_target, "; is the delimiter right?" if part.complete else "")
             check_shapes(part, cell_shapes, known_kinds, name)
-            yield self._chunk(part, rows, need_target)
+            yield part
             rows += len(part)
         if rows:
             self._check_columns(found, name, need_target)
@@ -299,9 +371,9 @@ class Pipeline:
     def _check_columns(self, found: Collection[str], name: str, need_target: bool, doubt: str = "") -> None:
         """Raise ``DataError`` naming all columns that the model needs and no row has; nothing has none at all."""
         known = self.known
-        needed = [*known.columns]
+        needed = [*known.columns, *(known.windows.kinds if known.windows else [])]
         if need_target:
-            needed += [*known.target.columns, *([known.weight] if known.weight else [])]
+            needed += [*known.sources, *([known.weight] if known.weight else [])]
         missing = [column for column in needed if column not in found]
         if missing and found:
             hint = doubt if len(found) == 1 else ""
@@ -313,7 +385,7 @@ class Pipeline:
         from nnkit.frames.table import take
 
         notes = Notes(self.known.on_unseen)
-        frame = self._typed(part, self.known.columns, notes)
+        frame = self.typed(part, self.known.columns, notes)
         changed = self.transformed(frame, notes)
         for row, reason in incomplete(changed, self.known.features).items():
             notes.refused.setdefault(row, reason)
@@ -329,10 +401,11 @@ class Pipeline:
         inputs = {name: input_array([changed[column] for column in columns]) for name, columns in features}
         self.unseen += notes.unseen
         nodes = node_classes(inputs, self.known.target) if need_target else None
-        dataset = Dataset(inputs, keep + start, truth, targets, weights, nodes)
-        return Chunk(dataset, _rejected(part, notes.refused), part, keep)
+        dataset = Dataset(inputs, keep + start, truth, targets, weights, nodes=nodes)
+        return Chunk(dataset, rejected_of(part, notes.refused), part, keep)
 
-    def _typed(self, part: "Raw", kinds: Mapping[str, Kind], notes: Notes) -> "Frame":
+    def typed(self, part: "Raw", kinds: Mapping[str, Kind], notes: Notes) -> "Frame":
+        """Return columns of the kinds that they have; cells that are not of their kind are refused in ``notes``."""
         from nnkit.frames.kinds import typed
         from nnkit.frames.table import Column
 
@@ -349,15 +422,15 @@ class Pipeline:
         """Return truth and targets, or None for both where they are not asked for."""
         if not needed:
             return None, None
-        columns = self._typed(part, self.known.target_kinds, notes)
-        encoded = encode([columns[name] for name in self.known.target.columns], self.known.target)
+        columns = self.typed(part, self.known.target_kinds, notes)
+        encoded = encode([columns[name] for name in self.known.sources], self.known.target)
         for row, reason in encoded.bad.items():
             notes.refused.setdefault(row, reason)
         return encoded.truth, encoded.targets
 
     def _weights(self, part: "Raw", notes: Notes) -> "NDArray[np.float64]":
         assert self.known.weight is not None  # noqa: S101 - the caller looked
-        weights: NDArray[np.float64] = self._typed(part, {self.known.weight: "number"}, notes)[self.known.weight].values
+        weights: NDArray[np.float64] = self.typed(part, {self.known.weight: "number"}, notes)[self.known.weight].values
         for row, reason in unusable(weights, self.known.weight).items():
             notes.refused.setdefault(row, reason)
         return weights
@@ -379,7 +452,8 @@ def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
     return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
 
 
-def _rejected(part: "Raw", refused: Mapping[int, str]) -> "list[BadRow]":
+def rejected_of(part: "Raw", refused: Mapping[int, str]) -> "list[BadRow]":
+    """Return the rows of a part that cannot be used, with those that could not be read."""
     from nnkit.data.fresh import row_text
     from nnkit.frames.table import BadRow
 

@@ -14,6 +14,7 @@ from nnkit.data.dataset import (
     choose_features,
     incomplete,
     input_array,
+    refuse,
     shape_of,
     shapes,
 )
@@ -25,6 +26,7 @@ from nnkit.data.split import Divider
 from nnkit.data.target import CLASSIFY, TargetState, encode, learn, missing, node_classes, strange_nodes
 from nnkit.data.transforms.base import Notes
 from nnkit.data.transforms.encode import labels
+from nnkit.data.windows import Windowed
 from nnkit.errors import DataError, Path, Problem, SpecError
 from nnkit.tasks import Task
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Frame, Raw
 
-SHOWN = 5
 PARTS = ("train", "validation", "test")
 WORDS = {"array": "arrays", "image": "pictures", "tree": "trees"}
 """What messages call the cells of columns that only features can be."""
@@ -67,40 +68,62 @@ class Table:
     title: str
 
 
-def prepare(data: Data, task_of: Callable[[int], Task], seed: int, inherited: Known | None = None) -> Prepared:
+def prepare(
+    data: Data,
+    task_of: Callable[[int], Task],
+    seed: int,
+    inherited: Known | None = None,
+    quantiles: Sequence[float] = (),
+) -> Prepared:
     """Read, divide and transform the rows; ``task_of`` says what so many targets mean.
 
     ``inherited`` is what an earlier run knows of its inputs; its fitted transforms are then used, and none is fitted.
+    ``quantiles`` are those that the network gives of each target.
     Raises ``SpecError`` for what the spec says of columns that are not there, ``DataError`` for the data itself.
     """
-    return preparation(data, task_of, inherited).once(seed)
+    return preparation(data, task_of, inherited, quantiles).once(seed)
 
 
 def prepare_folds(
-    data: Data, task_of: Callable[[int], Task], seed: int, inherited: Known | None = None
+    data: Data,
+    task_of: Callable[[int], Task],
+    seed: int,
+    inherited: Known | None = None,
+    quantiles: Sequence[float] = (),
 ) -> Iterator[Prepared]:
     """Yield the rows once for each fold of ``data.split.folds``, each with a pipeline of its own."""
-    return preparation(data, task_of, inherited).folds(seed)
+    return preparation(data, task_of, inherited, quantiles).folds(seed)
 
 
 def preparation(
-    data: Data, task_of: Callable[[int], Task], inherited: Known | None = None
+    data: Data, task_of: Callable[[int], Task], inherited: Known | None = None, quantiles: Sequence[float] = ()
 ) -> "Preparation | TextPreparation":
-    """Return what prepares the rows of a spec, or its text; raises as ``prepare`` does."""
-    if not data.is_text:
-        return Preparation(data, task_of, inherited)
-    from nnkit.data.running import TextPreparation
+    """Return what prepares the rows of a spec, its windows of rows, or its text; raises as ``prepare`` does."""
+    if data.is_text:
+        from nnkit.data.running import TextPreparation
 
-    return TextPreparation(data, task_of, inherited)
+        return TextPreparation(data, task_of, inherited)
+    if data.windows is None:
+        return Preparation(data, task_of, inherited, quantiles)
+    from nnkit.data.windowing import Windowing
+
+    return Windowing(data, task_of, inherited, quantiles)
 
 
 class Preparation:
     """The rows of the main source, read and typed once, to be divided by any seed; raises as ``prepare`` does."""
 
-    def __init__(self, data: Data, task_of: Callable[[int], Task], inherited: Known | None = None) -> None:
+    def __init__(
+        self,
+        data: Data,
+        task_of: Callable[[int], Task],
+        inherited: Known | None = None,
+        quantiles: Sequence[float] = (),
+    ) -> None:
         self.data = data
         self.inherited = inherited
-        self.task = task_of(len(data.targets))
+        self.quantiles = quantiles
+        self.task = task_of(len(data.targets) * (data.windows.horizon if data.windows else 1))
         raw = read(data.source)
         self.hashes, self.notes = hashes_of(data.source, raw), raw.notes
         self._others: dict[str, Raw] = {}
@@ -113,21 +136,21 @@ class Preparation:
         self.main = self.table(data.source, raw)
         if inherited is None:
             _check_text(data, self.main.frame)
-        with _about(self.main.title):
+        with about(self.main.title):
             gaps = missing([self.main.frame[name] for name in data.targets])
         _refuse(self.main, gaps)
 
     def once(self, seed: int) -> Prepared:
         """Divide the rows by ``seed`` and transform them."""
         divider = self._divider(seed)
-        with _about(self.main.title):
+        with about(self.main.title):
             parts = divider.parts()
         return self._prepared(parts)
 
     def folds(self, seed: int) -> Iterator[Prepared]:
         """Yield the rows once for each fold."""
         divider = self._divider(seed)
-        with _about(self.main.title):
+        with about(self.main.title):
             folds = list(divider.folds())
         for parts in folds:
             yield self._prepared(parts)
@@ -139,7 +162,7 @@ class Preparation:
 
         frame: Frame = {}
         refused: dict[int, str] = {}
-        lacking = [name for name in self.kinds if name not in raw.cells and name not in self.data.split.uses]
+        lacking = [name for name in self.kinds if name not in raw.cells and name not in self.data.uses]
         if lacking:
             raise DataError(f"{source.title}: lacks the columns {', '.join(lacking)}")
         check_shapes(raw, self.shapes, self.kinds, source.title)
@@ -182,12 +205,20 @@ class Preparation:
         data = self.data
         features = self._features()
         targets = [self.main.frame[name] for name in data.targets]
-        with _about(self.main.title):
+        with about(self.main.title):
             labels_inside = [label for name in features for label in self.main.frame[name].labels_inside]
-            state = learn(targets, self.task, data.positive, data.target_transform, parts["train"], labels_inside)
+            state = learn(
+                targets,
+                self.task,
+                data.positive,
+                data.target_transform,
+                parts["train"],
+                labels_inside,
+                self.quantiles,
+            )
         fitted, trained = self._fit({name: self.main.frame[name].take(parts["train"]) for name in features})
         chosen = self.inherited.features if self.inherited else choose_features(trained, data.inputs)
-        _check_numbers(trained, chosen)
+        check_numbers(trained, chosen)
         known = self._known(fitted, trained, chosen, state)
         pipeline = Pipeline(known)
         made: dict[str, Dataset | None] = dict.fromkeys(PARTS)
@@ -220,7 +251,7 @@ class Preparation:
         data = self.data
         if self.inherited is not None:
             return list(self.inherited.columns)
-        others = {*data.targets, *data.drop, *data.split.uses, data.weight}
+        others = {*data.drop, *data.uses, data.weight, *(() if data.windows else data.targets)}
         return [name for name in self.main.frame if name not in others]
 
     def _fit(self, frame: "Frame") -> "tuple[list[Fitted], Frame]":
@@ -230,30 +261,37 @@ class Preparation:
         """
         notes = Notes(on_unseen="ignore")
         if self.inherited is not None:
-            with _about(self.main.title):
+            with about(self.main.title):
                 return self.inherited.transforms, Pipeline(self.inherited).transformed(frame, notes)
         fitted = []
         for index, transform in enumerate(self.data.transforms):
-            with _about(f"{self.main.title}: {transform.type_name}"):
+            with about(f"{self.main.title}: {transform.type_name}"):
                 states = transform.fit(frame, ("data", "transforms", index))
                 frame = transform.apply(frame, states, notes)
             fitted.append(Fitted(transform=transform, states=states))
         return fitted, frame
 
     def _known(
-        self, fitted: list[Fitted], frame: "Frame", features: dict[str, list[str]], target: TargetState
+        self,
+        fitted: list[Fitted],
+        frame: "Frame",
+        features: dict[str, list[str]],
+        target: TargetState,
+        windows: Windowed | None = None,
     ) -> Known:
         used = {frame[name].source for names in features.values() for name in names}
+        before = [] if windows is None else [windows.options.length]
         return Known(
             source=self.data.source,
             columns={name: self.kinds[name] for name in self._features() if name in used},
             transforms=fitted,
             features=features,
-            shapes={name: [axis or 0 for axis in shape] for name, shape in shapes(frame, features).items()},
+            shapes={name: [*before, *(axis or 0 for axis in shape)] for name, shape in shapes(frame, features).items()},
             target=target,
             target_kinds={name: self.kinds[name] for name in self.data.targets},
             weight=self.data.weight,
             on_unseen=self.data.on_unseen,
+            windows=windows,
         )
 
     def _dataset(self, table: Table, rows: "NDArray[np.int64]", pipeline: Pipeline) -> Dataset:
@@ -261,9 +299,8 @@ class Preparation:
         known, frame = pipeline.known, table.frame
         notes = Notes(known.on_unseen)
         changed = pipeline.transformed({name: frame[name] for name in known.columns}, notes)
-        for row, reason in incomplete(changed, known.features).items():
-            way_out = "; fill it by the transform impute, or drop the column" if reason.endswith(MISSING) else ""
-            notes.refused.setdefault(row, reason + way_out)
+        for row, reason in with_hints(incomplete(changed, known.features)).items():
+            notes.refused.setdefault(row, reason)
         encoded = encode([frame[name] for name in self.data.targets], known.target)
         _refuse(table, notes.refused | encoded.bad | strange_nodes(changed, known.features, known.target))
         pipeline.unseen += notes.unseen
@@ -272,7 +309,13 @@ class Preparation:
         inputs = {
             name: input_array([changed[column] for column in columns]) for name, columns in known.features.items()
         }
-        return Dataset(inputs, rows, encoded.truth, encoded.targets, weights, node_classes(inputs, known.target))
+        return Dataset(inputs, rows, encoded.truth, encoded.targets, weights, nodes=node_classes(inputs, known.target))
+
+
+def with_hints(faults: Mapping[int, str]) -> dict[int, str]:
+    """Add to what is missing in rows how it can be filled."""
+    way_out = "; fill it by the transform impute, or drop the column"
+    return {row: reason + (way_out if reason.endswith(MISSING) else "") for row, reason in faults.items()}
 
 
 def read(source: Source) -> "Raw":
@@ -337,6 +380,9 @@ def _check_columns(data: Data, raw: "Raw") -> None:
     for option in ("group", "column", "order"):
         value = getattr(data.split, option)
         named += [(("data", "split", option), value)] if isinstance(value, str) else []
+    for option in ("time", "series"):
+        value = getattr(data.windows, option, None)
+        named += [(("data", "windows", option), value)] if value else []
     hint = "; is the source's delimiter right?" if len(raw.cells) == 1 else ""
     for path, name in named:
         if name not in raw.cells:
@@ -352,7 +398,7 @@ def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
 
     Where true and false are classes they keep their names. Raises ``SpecError`` where arrays cannot be what is said.
     """
-    others = [*data.targets, *data.split.uses, *([data.weight] if data.weight else [])]
+    others = [*data.targets, *data.uses, *([data.weight] if data.weight else [])]
     left_out = {*data.drop, *(name for name in data.source.aside if name not in data.types)}
     kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in left_out or name in others}
     arrays = {name: WORDS[kind] for name, kind in kinds.items() if kind in WORDS}
@@ -387,7 +433,7 @@ def _kind(data: Data, raw: "Raw", name: str, task: Task) -> "Kind":
 
 def _check_text(data: Data, frame: "Frame") -> None:
     """Raise ``SpecError`` naming all columns of text that no transform takes and nobody declared."""
-    others = {*data.targets, *data.split.uses}
+    others = {*data.targets, *data.uses}
     consumed = {name for transform in data.transforms if transform.consumes_text for name in transform.columns or []}
     if any(transform.type_name == "select" for transform in data.transforms):
         return
@@ -401,7 +447,8 @@ def _check_text(data: Data, frame: "Frame") -> None:
         raise SpecError([Problem(("data", "transforms"), message)])
 
 
-def _check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
+def check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
+    """Raise ``SpecError`` for features that are text, or trees of words, after the transforms."""
     used = dict.fromkeys(name for names in features.values() for name in names)
     words = [name for name in used if frame[name].is_tree and frame[name].values.codes is None]
     if words:
@@ -416,7 +463,7 @@ def _check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
 
 
 @contextmanager
-def _about(title: str) -> Iterator[None]:
+def about(title: str) -> Iterator[None]:
     """Begin the message of a ``DataError`` with what it is about."""
     try:
         yield
@@ -432,9 +479,4 @@ def _check_weights(weights: Any, name: str | None, table: Table) -> None:
 
 def _refuse(table: Table, refused: dict[int, str]) -> None:
     """Raise ``DataError`` with the first rows that cannot be used."""
-    if not refused:
-        return
-    rows: Sequence[int] = sorted(refused)
-    shown = [f"{table.title}:{table.lines[row]}: {refused[row]}" for row in rows[:SHOWN]]
-    more = [f"and {len(rows) - SHOWN} more rows"] if len(rows) > SHOWN else []
-    raise DataError("\n".join([*shown, *more]))
+    refuse(refused, table.lines, table.title)

@@ -11,6 +11,7 @@ from nnkit.data.sources.text import TextFile
 from nnkit.data.split import Split
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import OnUnseen
+from nnkit.data.windows import Windows
 from nnkit.data.words import Label
 
 NEXT = "next"
@@ -36,6 +37,9 @@ class Data(Options):
         default={}, description="Kinds of columns, where looking at the cells would not tell or tell wrong."
     )
     weight: str | None = Field(default=None, description="Column of row weights: factors on the loss and in metrics.")
+    windows: Windows | None = Field(
+        default=None, description="Makes windows of rows in time order, for a forecast of what comes next."
+    )
     split: Split = Field(default=Split(), description="Which rows train, validate and test.")
     transforms: list[TransformChoice] = Field(
         default=[], description="Changes of the columns, one after the other, learned from training rows."
@@ -62,12 +66,36 @@ class Data(Options):
             "drop": [*self.drop],
             "weight": [self.weight],
             "split": [*self.split.uses],
+            "windows": [*(self.windows.uses if self.windows else [])],
         }
         for option, names in roles.items():
             both = [name for name in targets if name in names]
             if both:
                 raise ValueError(f"{both[0]} is named by target and by {option}; take it out of one")
         return self
+
+    @model_validator(mode="after")
+    def _fits_windows(self) -> Self:
+        if self.windows is None:
+            return self
+        ways = [f"split.{name}" for name in ("stratify", "group", "column", "train", "train_per_class")]
+        given = [way for way in ways if getattr(self.split, way.removeprefix("split."))]
+        given += ["split.order"] if self.split.order not in (False, True, self.windows.time) else []
+        given += ["weight"] if self.weight else []
+        given += ["augment"] if self.augment else []
+        if given:
+            raise ValueError(
+                f"{given[0]} does not go with windows, whose parts follow each other in time; leave it out"
+            )
+        dropped = [name for name in self.windows.uses if name in self.drop]
+        if dropped:
+            raise ValueError(f"{dropped[0]} is named by windows and by drop; take it out of one")
+        return self
+
+    @property
+    def uses(self) -> list[str]:
+        """Columns that only say where rows stand or belong; they are no features."""
+        return [*self.split.uses, *(self.windows.uses if self.windows else [])]
 
     @property
     def is_text(self) -> bool:

@@ -31,6 +31,8 @@ class TargetState(Options):
     transform: Literal["standard_scale", "min_max_scale", "log"] | None = None
     shift: list[float] = Field(default=[])
     scale: list[Annotated[float, Field(gt=0)]] = Field(default=[])
+    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(default=[])
+    """Those that outputs give of each target, side by side; nothing where each is one number."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -64,6 +66,7 @@ def learn(
     transform: Any,
     train: "NDArray[np.int64]",
     more: Collection[str] = (),
+    quantiles: Sequence[float] = (),
 ) -> TargetState:
     """Return what is known of the target; labels come from all rows and from ``more``, scales from the training rows.
 
@@ -72,7 +75,7 @@ def learn(
     names = [column.source for column in columns]
     _check_options(task, names, positive, transform)
     if task == "regression":
-        return _learn_numbers(columns, transform, train)
+        return _learn_numbers(columns, transform, train).model_copy(update={"quantiles": list(quantiles)})
     if task == "multilabel":
         for column in columns:
             _check_flags(column)
@@ -257,5 +260,6 @@ def restored(outputs: "NDArray[np.float64]", state: TargetState) -> "NDArray[np.
         with np.errstate(over="ignore"):
             numbers: NDArray[np.float64] = np.exp(outputs)
         return numbers
-    own_units: NDArray[np.float64] = outputs * np.array(state.scale) + np.array(state.shift)
+    scale, shift = (np.repeat(numbers, len(state.quantiles) or 1) for numbers in (state.scale, state.shift))
+    own_units: NDArray[np.float64] = outputs * scale + shift
     return own_units

@@ -11,8 +11,9 @@ from nnkit.engine.ragged import Ragged
 
 Truth: TypeAlias = NDArray[np.generic] | Ragged
 """The truth of rows; ragged where each step of a sequence or each node of a tree has an output of its own."""
-Score: TypeAlias = Callable[[Truth, NDArray[np.float64]], dict[str, float]]
-"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``, outputs flat where the truth is ragged."""
+Score: TypeAlias = Callable[..., dict[str, float]]
+"""f(truth, outputs) -> values; both in the arrays of ``nnkit.tasks``, outputs flat where the truth is ragged; of
+forecasts f(truth, outputs, yardstick)."""
 Keep: TypeAlias = Callable[[Any, Any], Any]
 """f(outputs, targets), both with a row for each target, -> what is kept of them until the end of the epoch."""
 Finish: TypeAlias = Callable[[Any], NDArray[np.float64]]
@@ -30,6 +31,9 @@ class Scoring:
     validation_truth: Truth | None
     keep: Keep | None = None
     """What of a step's outputs is kept for ``finish``, where that is not the outputs themselves."""
+    yardstick: Any = None
+    """What the forecasts of rows are measured against, to be indexed as the truth is; None where there is none."""
+    validation_yardstick: Any = None
 
     def kept(self, outputs: Any, targets: Any) -> Any:
         """Return what is kept of outputs until the end of the epoch."""
@@ -39,7 +43,8 @@ class Scoring:
         """Return the values of an epoch's outputs, which stand in its ``order``."""
         if self.score is None:
             return {}
-        values = self.score(self.truth[order], self.finish(outputs))
+        measures = () if self.yardstick is None else (self.yardstick[order],)
+        values = self.score(self.truth[order], self.finish(outputs), *measures)
         return {f"train_{key}": value for key, value in values.items()}
 
     def validation(self, loss: float, outputs: Any) -> dict[str, float]:
@@ -48,7 +53,8 @@ class Scoring:
             return {}
         values = {"loss": loss}
         if self.score is not None:
-            values |= self.score(self.validation_truth, self.finish(outputs))
+            measures = () if self.validation_yardstick is None else (self.validation_yardstick,)
+            values |= self.score(self.validation_truth, self.finish(outputs), *measures)
         return {f"validation_{key}": value for key, value in values.items()}
 
 

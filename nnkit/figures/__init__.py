@@ -3,6 +3,7 @@
 from nnkit.figures.branches import trees
 from nnkit.figures.curves import precision_recall, roc
 from nnkit.figures.depth import gradients
+from nnkit.figures.horizon import forecasts
 from nnkit.figures.matrix import confusion_matrix
 from nnkit.figures.progress import history
 from nnkit.figures.quality import calibration, residuals
@@ -10,6 +11,7 @@ from nnkit.figures.quality import calibration, residuals
 __all__ = [
     "calibration",
     "confusion_matrix",
+    "forecasts",
     "gradients",
     "history",
     "precision_recall",

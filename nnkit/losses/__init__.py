@@ -1,6 +1,6 @@
 """Losses: what training makes small."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias, TypeVar
 
 from nnkit.config.piece import Piece
@@ -30,6 +30,11 @@ class Loss(Piece):
     """Names of output activations that the loss absorbs: it then takes the values before them, which is stable."""
     needs_fused: ClassVar[bool] = False
     """Whether the network must end in one of ``fused`` (its outputs would not be probabilities otherwise)."""
+
+    @property
+    def quantiles(self) -> "Sequence[float]":
+        """The quantiles that a network has an output for, for each target; nothing where a target has one output."""
+        return ()
 
     native_options: ClassVar[tuple[str, ...] | None] = None
     """The options in the order of the native kernel, which has the loss under the same name; None where it lacks it."""

@@ -1,18 +1,24 @@
 """Losses of numbers."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.losses import LOSSES, Loss, mean_of_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from nnkit.engine.native import Rule
     from nnkit.losses import Function
 
 EPSILON = 1e-7
 """Keras' ``backend.epsilon()``: what stands in for 0 where 0 cannot be divided by, or has no logarithm."""
+
+
+_Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Numbers(Loss):
@@ -128,21 +134,54 @@ class Quantile(_Numbers):
     """The pinball loss, whose best prediction is a quantile of the target (Koenker and Bassett, 1978).
 
     A target above the output costs ``quantile`` times the distance, one below 1 - ``quantile`` times. Neither Keras nor
-    torch has it; scikit-learn's mean_pinball_loss is the same.
+    torch has it; scikit-learn's mean_pinball_loss is the same. With a list, as [0.1, 0.5, 0.9], the network has as many
+    outputs for each target, side by side, and the loss is the mean over them; metrics take the middle one.
     """
 
-    quantile: float = Field(
-        default=0.5, gt=0, lt=1, description="Share of rows whose target is to lie below the output."
+    quantile: _Share | Annotated[list[_Share], Field(min_length=1, max_length=100)] = Field(
+        default=0.5, description="Share of rows whose target is to lie below the output; a list has an output for each."
     )
 
     native_options = ("quantile",)
 
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.quantiles)):
+            raise ValueError("quantile must rise from one to the next, as in [0.1, 0.5, 0.9]")
+        return self
+
+    @property
+    def quantiles(self) -> Sequence[float]:
+        """Those of the list."""
+        return self.quantile if isinstance(self.quantile, list) else ()
+
+    def native(self, fused: bool) -> "Rule | None":
+        """Return the loss as the native kernel takes it, which knows one quantile."""
+        return None if isinstance(self.quantile, list) else super().native(fused)
+
+    def build(self, fused: bool) -> "Function":
+        """Return the pinball loss, of several quantiles the mean over outputs [n, targets * quantiles]."""
+        if not isinstance(self.quantile, list):
+            return super().build(fused)
+        import torch
+
+        shares = list(self.quantile)
+
+        def loss(outputs: "Tensor", targets: "Tensor") -> "Tensor":
+            above = targets.unsqueeze(-1) - outputs.reshape(*targets.shape, len(shares))
+            costs: Tensor = torch.tensor(shares, dtype=above.dtype, device=above.device) * above + (-above).clamp_min(0)
+            return costs.flatten(1).mean(1)
+
+        return loss
+
     def element(self) -> "Function":
         """Return the pinball loss."""
+        share = self.quantile
+        assert not isinstance(share, list)  # noqa: S101 - build has looked
 
         def loss(outputs: "Tensor", targets: "Tensor") -> "Tensor":
             above = targets - outputs
-            return self.quantile * above + (-above).clamp_min(0)
+            return share * above + (-above).clamp_min(0)
 
         return loss
 

@@ -4,13 +4,14 @@ Their formulas and conventions are scikit-learn's, which the tests compare with;
 a small network, so numpy computes them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
 from nnkit.metrics.sample import Sample
 from nnkit.metrics.sample import predicted as predicted
+from nnkit.metrics.yardstick import Yardstick
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Metric(Piece):
     """Whether it is about all nodes of trees, and not about rows."""
     goal: ClassVar[Literal["max", "min"]]
     """Whether larger or smaller is better; early stopping and gates follow it."""
+    of_naive: ClassVar[bool] = True
+    """Whether it says something of a naive forecast, too."""
 
     @property
     def key(self) -> str:
@@ -37,6 +40,13 @@ class Metric(Piece):
         fields = type(self).model_fields
         options = [getattr(self, name) for name, field in fields.items() if getattr(self, name) != field.default]
         return "_".join([self.type_name, *map(str, options)])
+
+    def lacks(self, naive: Collection[str], quantiles: Sequence[float]) -> str | None:
+        """Return what the metric needs and an experiment has not, in words.
+
+        ``naive`` are the naive forecasts that there are, ``quantiles`` those that outputs give of each target.
+        """
+        return None
 
     def compute(self, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None" = None) -> float:
         """Compare ``truth`` with ``outputs`` (arrays as in ``nnkit.tasks``); NaN where the metric is undefined."""
@@ -54,14 +64,18 @@ def compute_all(
     task: Task,
     weights: "Floats | None" = None,
     nodes: "tuple[Truth, Floats] | None" = None,
+    *,
+    yardstick: Yardstick | None = None,
+    quantiles: Sequence[float] = (),
 ) -> dict[str, float]:
     """Compare ``truth`` with ``outputs`` by several metrics, what they share counted once; NaN where undefined.
 
-    ``nodes`` are truth and outputs of all nodes, where the rows are trees.
+    ``nodes`` are truth and outputs of all nodes, where the rows are trees. With ``quantiles`` outputs are
+    [n, targets * quantiles], and the middle one stands for all where a metric takes one.
     """
     import numpy as np
 
-    rows = Sample.of(truth, outputs, task, weights)
+    rows = Sample.of(truth, outputs, task, weights, yardstick, quantiles)
     samples = {False: rows, True: None if nodes is None else Sample.of(*nodes, task)}
     with np.errstate(all="ignore"):
         return {metric.key: _value(metric, samples[metric.of_nodes]) for metric in metrics}
@@ -83,6 +97,18 @@ _USUAL: dict[Task, tuple[str, ...]] = {
 }
 
 
-def or_defaults(metrics: Sequence[Metric], task: Task) -> Sequence[Metric]:
-    """Return the metrics that a spec names, or where it names none those that are usual for the task."""
-    return metrics or [METRICS.decode(name) for name in _USUAL[task]]
+def or_defaults(
+    metrics: Sequence[Metric], task: Task, naive: Collection[str] = (), quantiles: Sequence[float] = ()
+) -> Sequence[Metric]:
+    """Return the metrics that a spec names, or where it names none those that are usual for the task.
+
+    ``naive`` are the naive forecasts beside those of the model, ``quantiles`` those that it gives.
+    """
+    names: list[object] = [*_USUAL[task]]
+    if naive:
+        names = [
+            "mae",
+            "rmse",
+            *({"type": kind, "against": name} for name in naive for kind in ("mase", "relative_mae")),
+        ]
+    return metrics or [METRICS.decode(name) for name in [*names, *(["pinball", "coverage"] if quantiles else [])]]

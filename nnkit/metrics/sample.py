@@ -1,9 +1,11 @@
 """Rows that are judged: truth and outputs side by side, and the counts that several metrics have in common."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nnkit.metrics.yardstick import Yardstick
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -37,18 +39,33 @@ class Sample:
     outputs: "Floats"
     task: Task
     weights: "Floats | None" = None
+    yardstick: Yardstick | None = None
+    """Of forecasts what they are measured against."""
+    quantiles: Sequence[float] = ()
+    spread: "Floats | None" = None
+    """With quantiles the outputs for each [n, targets, quantiles]; ``outputs`` [n, targets] are those in the middle."""
 
     @classmethod
-    def of(cls, truth: "Truth", outputs: "Floats", task: Task, weights: "Floats | None" = None) -> "Sample | None":
+    def of(
+        cls,
+        truth: "Truth",
+        outputs: "Floats",
+        task: Task,
+        weights: "Floats | None" = None,
+        yardstick: Yardstick | None = None,
+        quantiles: Sequence[float] = (),
+    ) -> "Sample | None":
         """Return the rows whose weight is not 0; None where there are none or an output is not a finite number."""
         import numpy as np
 
         if weights is not None:
             counted = weights > 0
             truth, outputs, weights = truth[counted], outputs[counted], weights[counted]
+            yardstick = None if yardstick is None else yardstick[counted]
         if not len(truth) or not np.isfinite(outputs).all():
             return None
-        return cls(truth, outputs, task, weights)
+        spread = outputs.reshape(len(outputs), -1, len(quantiles)) if quantiles else None
+        return cls(truth, middle(outputs, quantiles), task, weights, yardstick, quantiles, spread)
 
     @property
     def classes(self) -> int:
@@ -89,6 +106,14 @@ class Sample:
 
         means: Floats = np.average(rows.astype(np.float64), axis=0, weights=self.weights)
         return means
+
+
+def middle(outputs: "Floats", quantiles: Sequence[float]) -> "Floats":
+    """Return of outputs [n, targets * quantiles] those of the quantile that is nearest to the median: [n, targets]."""
+    if not quantiles:
+        return outputs
+    nearest = min(range(len(quantiles)), key=lambda place: abs(quantiles[place] - 0.5))
+    return outputs[:, nearest :: len(quantiles)]
 
 
 def predicted(outputs: "Floats", task: Task) -> "Truth":

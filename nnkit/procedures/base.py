@@ -83,6 +83,11 @@ class Procedure(Piece):
     models: ClassVar[tuple[str, ...]] = ()
     """The model types that the procedure can train."""
 
+    @property
+    def quantiles(self) -> Sequence[float]:
+        """The quantiles of each target that the network gives, nothing where it gives one number."""
+        return ()
+
     def task(self, targets: int) -> Task:
         """Return the task that a spec with so many target columns means."""
         raise TypeError(f"{type(self).__name__} does not say its task")

@@ -1,6 +1,6 @@
 """Supervised training: a network learns to give the targets of rows that have them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -71,6 +71,11 @@ class Supervised(Procedure):
         default=1.0, gt=0, description="Of trees: factor on the loss of a root, of which there is one among many nodes."
     )
 
+    @property
+    def quantiles(self) -> Sequence[float]:
+        """Those of the loss."""
+        return self.loss.quantiles
+
     def task(self, targets: int) -> Task:
         """Return what the loss means with so many targets; raises ``SpecError`` where it takes only one."""
         if targets == 1:
@@ -99,6 +104,13 @@ class Supervised(Procedure):
             )
             for index, metric in enumerate(loop.metrics)
             if pipeline.task not in metric.tasks
+        ]
+        windows = pipeline.known.windows
+        naive = list(windows.options.seasons) if windows else []
+        metrics += [
+            Problem(("training", "metrics", index), f"{metric.key} {lack}")
+            for index, metric in enumerate(loop.metrics)
+            if (lack := metric.lacks(naive, pipeline.quantiles))
         ]
         return [problem for problem in (*found, *metrics) if problem]
 
@@ -340,8 +352,9 @@ class Supervised(Procedure):
         pipeline, train, validation = work.prepared.pipeline, work.prepared.train, work.prepared.validation
         finish, metrics = self.finish(work.plan, pipeline.task), work.loop.metrics
 
-        def score(truth: "Truth", outputs: "NDArray[np.float64]") -> dict[str, float]:
-            return compute_all(metrics, flat(truth), outputs, pipeline.task)
+        def score(truth: "Truth", outputs: "NDArray[np.float64]", yardstick: Any = None) -> dict[str, float]:
+            quantiles = pipeline.quantiles
+            return compute_all(metrics, flat(truth), outputs, pipeline.task, yardstick=yardstick, quantiles=quantiles)
 
         chosen = score if train.trees is None else tree_score(metrics, pipeline.task)
         return Scoring(
@@ -350,6 +363,8 @@ class Supervised(Procedure):
             truth=_truth(train),
             validation_truth=_truth(validation) if validation else None,
             keep=language.keep(pipeline),
+            yardstick=train.yardstick,
+            validation_yardstick=validation.yardstick if validation else None,
         )
 
 
@@ -390,8 +405,10 @@ def expected_output(pipeline: Pipeline) -> tuple[Shape, str]:
     if pipeline.task == "next":
         count = len(pipeline.classes)
         return (None, count), f"{count} tokens, the unknown one among them, at each step"
-    targets = len(pipeline.targets)
-    return (targets,), f"{targets} target{'s' if targets > 1 else ''} ({', '.join(pipeline.targets)})"
+    targets, each = len(pipeline.targets), len(pipeline.quantiles) or 1
+    names = pipeline.targets if targets < 8 else [*pipeline.targets[:3], "...", pipeline.targets[-1]]
+    times = f" with {each} quantiles each" if pipeline.quantiles else ""
+    return (targets * each,), f"{targets} target{'s' if targets > 1 else ''}{times} ({', '.join(names)})"
 
 
 def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:
