@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ELSEWHERE = ("where", "drop", "types", "weight", "augment", "inputs", "positive", "target_transform")
+ELSEWHERE = ("where", "windows", "drop", "types", "weight", "augment", "inputs", "positive", "target_transform")
 """Options of ``data`` that are for rows with columns."""
 NO_SPLIT = ("stratify", "group", "column", "folds", "train_per_class", "seed")
 """Options of ``data.split`` that would part what stands together in a text."""

@@ -134,6 +134,7 @@ def test_options_for_rows_are_refused_all_at_once(tmp_path: Path) -> None:
     [
         ({"target": "text"}, ("data", "target"), "set target: next"),
         ({"task": "regression"}, ("training", "procedure", "loss"), "categorical_cross_entropy"),
+        ({"windows": {"length": 8, "horizon": 1}}, ("data", "windows"), "is for rows with columns"),
         ({"split": {"order": "text"}}, ("data", "split", "order"), "leave it out"),
         ({"split": {"folds": 3}}, ("data", "split", "folds"), "leave it out"),
         ({"transforms": [{**CHARACTERS, "columns": ["x"]}]}, ("data", "transforms", 0, "columns"), "is called text"),
