@@ -5,7 +5,6 @@ import gc
 import io
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,7 +14,18 @@ import typer
 from nnkit import __version__
 from nnkit.console import flushed, new_listener, print_json, print_now, print_tables, print_text, report_error, say
 from nnkit.errors import GateError, Terminated, UsageError
-from nnkit.flags import Device, DrawingFormat, Json, OutputFormat, Quiet, Seed, Sets, Verbose
+from nnkit.flags import (
+    Device,
+    DrawingFormat,
+    Json,
+    OutputFormat,
+    Quiet,
+    Seed,
+    Sets,
+    Verbose,
+    overrides,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -84,7 +94,7 @@ def train(
         )
     else:
         given = {"SPEC": spec, "--set": sets, "--out": out, "--seed": seed, "--seeds": seeds}
-        _refuse(context, "--resume goes on with the run as it was", given)
+        refuse(context, "--resume goes on with the run as it was", given)
         run = command.resume(resume, device=device, jobs=jobs, listener=listener)
     _print_run(run, json, quiet)
 
@@ -94,16 +104,8 @@ def _seeds(context: typer.Context, text: str | None, seed: int | None) -> list[i
         return None
     from nnkit.seeds import parse_seeds
 
-    _refuse(context, "--seeds names all the seeds", {"--seed": seed})
+    refuse(context, "--seeds names all the seeds", {"--seed": seed})
     return parse_seeds(text)
-
-
-def _refuse(context: typer.Context, reason: str, options: Mapping[str, object]) -> None:
-    """Raise ``UsageError`` for options that were typed though they mean nothing here; the environment's may stay."""
-    for name, value in options.items():
-        source = context.get_parameter_source({"--set": "sets"}.get(name, name.lower().removeprefix("--")))
-        if value is not None and source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"{reason}; leave out {name}")
 
 
 def _print_run(run: Path, json: bool, quiet: bool) -> None:
@@ -253,8 +255,7 @@ def check(
     """
     from nnkit.commands.check import check as command
 
-    seeds = [] if seed is None else [f"seed={seed}"]
-    report = command(spec, overrides=[*(sets or []), *seeds])
+    report = command(spec, overrides=overrides(sets, seed))
     say("\n".join(report.notes))
     if json:
         print_json(report.to_json())
@@ -306,25 +307,22 @@ def trace(
 
     drawn_as = drawing.format_of(out, form.value if form else None)
     if is_run(spec_or_run):
-        _refuse(context, "a run is traced as it is", {"--set": sets, "--seed": seed})
+        refuse(context, "a run is traced as it is", {"--set": sets, "--seed": seed})
     if json and form and out is None:
         raise UsageError("--format prints the drawing and --json the numbers; add --out FILE, or leave out one")
-    seeds = [] if seed is None else [f"seed={seed}"]
-    report = command(
-        spec_or_run, _input(data), row=row, by_hand=by_hand or [], of=of, overrides=[*(sets or []), *seeds]
-    )
+    given = overrides(sets, seed)
+    report = command(spec_or_run, _input(data), row=row, by_hand=by_hand or [], of=of, overrides=given)
     picture = drawing.draw(report, drawn_as) if drawn_as else b""
     if out is not None:
         drawing.write(out, picture)
-    elif isinstance(picture, str):
+    if out is None and isinstance(picture, str):
         print_text(picture)
-        return
-    if json:
+    elif json:
         print_json(report.to_json())
-        return
-    from nnkit.summaries import trace_tables
+    else:
+        from nnkit.summaries import trace_tables
 
-    print_tables(trace_tables(report))
+        print_tables(trace_tables(report))
 
 
 @app.command()
@@ -342,8 +340,7 @@ def preview(
     """
     from nnkit.commands.preview import preview as command
 
-    seeds = [] if seed is None else [f"seed={seed}"]
-    print_text(f"{command(spec, out, overrides=[*(sets or []), *seeds], rows=rows, epochs=epochs)}\n")
+    print_text(f"{command(spec, out, overrides=overrides(sets, seed), rows=rows, epochs=epochs)}\n")
 
 
 @app.command(name="list")
