@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from nnkit import __version__
-from nnkit.console import flushed, new_listener, print_json, print_now, print_tables, print_text, report_error, say
-from nnkit.errors import GateError, Terminated, UsageError
-from nnkit.flags import (
-    Device,
-    DrawingFormat,
-    Json,
-    OutputFormat,
-    Quiet,
-    Seed,
-    Sets,
-    Verbose,
-    overrides,
-    refuse,
+from nnkit import __version__, flags
+from nnkit.console import (
+    flushed,
+    new_listener,
+    print_json,
+    print_now,
+    print_run,
+    print_tables,
+    print_text,
+    report_error,
+    say,
 )
+from nnkit.errors import GateError, Terminated, UsageError
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -62,10 +60,10 @@ def train(
     context: typer.Context,
     spec: Annotated[Path | None, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")] = None,
-    sets: Sets = None,
+    sets: flags.Sets = None,
     out: Annotated[Path | None, typer.Option(envvar="NNKIT_OUT", help="Folder for runs.  [default: runs]")] = None,
-    device: Device = None,
-    seed: Seed = None,
+    device: flags.Device = None,
+    seed: flags.Seed = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="0..39", help="Train with each of several seeds: 0..39, or 1,5,9, or both.")
     ] = None,
@@ -73,9 +71,9 @@ def train(
         int | None,
         typer.Option(envvar="NNKIT_JOBS", min=1, help="Folds or seeds to train at once.  [default: as cores allow]"),
     ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    json: flags.Json = False,
+    quiet: flags.Quiet = False,
+    verbose: flags.Verbose = False,
 ) -> None:
     """Train an experiment and print its run's folder.
 
@@ -94,9 +92,9 @@ def train(
         )
     else:
         given = {"SPEC": spec, "--set": sets, "--out": out, "--seed": seed, "--seeds": seeds}
-        refuse(context, "--resume goes on with the run as it was", given)
+        flags.refuse(context, "--resume goes on with the run as it was", given)
         run = command.resume(resume, device=device, jobs=jobs, listener=listener)
-    _print_run(run, json, quiet)
+    print_run(run, json, quiet)
 
 
 def _seeds(context: typer.Context, text: str | None, seed: int | None) -> list[int] | None:
@@ -104,22 +102,8 @@ def _seeds(context: typer.Context, text: str | None, seed: int | None) -> list[i
         return None
     from nnkit.seeds import parse_seeds
 
-    refuse(context, "--seeds names all the seeds", {"--seed": seed})
+    flags.refuse(context, "--seeds names all the seeds", {"--seed": seed})
     return parse_seeds(text)
-
-
-def _print_run(run: Path, json: bool, quiet: bool) -> None:
-    from nnkit.runs.folder import RunFolder
-
-    metrics = RunFolder.open(run).metrics()
-    if json:
-        print_json({"run": str(run), "metrics": metrics})
-        return
-    if not quiet:
-        from nnkit.summaries import metrics_lines
-
-        say(metrics_lines(metrics))
-    print_text(f"{run}\n")
 
 
 @app.command()
@@ -130,8 +114,8 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="METRIC=VALUE", help="End with code 8 where this is not met. May be given many times."),
     ] = None,
-    device: Device = None,
-    json: Json = False,
+    device: flags.Device = None,
+    json: flags.Json = False,
 ) -> None:
     """Print a run's metrics and confusion matrix."""
     from nnkit.commands.evaluate import evaluate as command
@@ -156,7 +140,7 @@ def predict(
         typer.Argument(metavar="DATA", help="A file or a folder of pictures, or - for stdin; else the run's own data."),
     ] = None,
     form: Annotated[
-        OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
+        flags.OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
     ] = None,
     columns: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Names of the columns of a CSV input without a header.")
@@ -166,8 +150,8 @@ def predict(
         Path | None, typer.Option(metavar="FILE", help="Write rows that cannot be read there, and go on.")
     ] = None,
     chunk_rows: Annotated[int, typer.Option(min=1, help="Rows that go through the network at once, at most.")] = 16384,
-    device: Device = None,
-    quiet: Quiet = False,
+    device: flags.Device = None,
+    quiet: flags.Quiet = False,
 ) -> None:
     """Print a prediction for every row."""
     from nnkit.commands.predict import predict as command
@@ -210,8 +194,8 @@ def generate(
         float, typer.Option(help="Draw from the likeliest tokens that together have this probability.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Another seed draws another text.")] = 0,
-    device: Device = None,
-    quiet: Quiet = False,
+    device: flags.Device = None,
+    quiet: flags.Quiet = False,
 ) -> None:
     """Let a language model go on with a text, and print it as it comes."""
     from nnkit.commands.generate import Options
@@ -227,7 +211,7 @@ def generate(
 def plot(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of one of its folds.")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.  [default: RUN]")] = None,
-    json: Json = False,
+    json: flags.Json = False,
 ) -> None:
     """Draw a run's pictures again and print their paths.
 
@@ -245,9 +229,9 @@ def plot(
 @app.command()
 def check(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment, a YAML file.")],
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
+    sets: flags.Sets = None,
+    seed: flags.Seed = None,
+    json: flags.Json = False,
 ) -> None:
     """Check an experiment without training it.
 
@@ -255,7 +239,7 @@ def check(
     """
     from nnkit.commands.check import check as command
 
-    report = command(spec, overrides=overrides(sets, seed))
+    report = command(spec, overrides=flags.overrides(sets, seed))
     say("\n".join(report.notes))
     if json:
         print_json(report.to_json())
@@ -290,11 +274,12 @@ def trace(
         Path | None, typer.Option(metavar="FILE", help="Draw the graph too: FILE.svg, .png, .mmd or .dot.")
     ] = None,
     form: Annotated[
-        DrawingFormat | None, typer.Option("--format", help="Format of the drawing; without --out print it instead.")
+        flags.DrawingFormat | None,
+        typer.Option("--format", help="Format of the drawing; without --out print it instead."),
     ] = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
+    sets: flags.Sets = None,
+    seed: flags.Seed = None,
+    json: flags.Json = False,
 ) -> None:
     """Send one row forward and backward through the network, and print each node's value and gradient.
 
@@ -307,10 +292,10 @@ def trace(
 
     drawn_as = drawing.format_of(out, form.value if form else None)
     if is_run(spec_or_run):
-        refuse(context, "a run is traced as it is", {"--set": sets, "--seed": seed})
+        flags.refuse(context, "a run is traced as it is", {"--set": sets, "--seed": seed})
     if json and form and out is None:
         raise UsageError("--format prints the drawing and --json the numbers; add --out FILE, or leave out one")
-    given = overrides(sets, seed)
+    given = flags.overrides(sets, seed)
     report = command(spec_or_run, _input(data), row=row, by_hand=by_hand or [], of=of, overrides=given)
     picture = drawing.draw(report, drawn_as) if drawn_as else b""
     if out is not None:
@@ -331,8 +316,8 @@ def preview(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture, a PNG file.")] = Path("preview.png"),
     rows: Annotated[int, typer.Option(min=1, max=50, help="Lines of pictures.")] = 8,
     epochs: Annotated[int, typer.Option("--epochs", "--versions", min=1, max=30, help="Epochs to show.")] = 5,
-    sets: Sets = None,
-    seed: Seed = None,
+    sets: flags.Sets = None,
+    seed: flags.Seed = None,
 ) -> None:
     """Draw training pictures as the network will see them and print the file's path.
 
@@ -340,13 +325,13 @@ def preview(
     """
     from nnkit.commands.preview import preview as command
 
-    print_text(f"{command(spec, out, overrides=overrides(sets, seed), rows=rows, epochs=epochs)}\n")
+    print_text(f"{command(spec, out, overrides=flags.overrides(sets, seed), rows=rows, epochs=epochs)}\n")
 
 
 @app.command(name="list")
 def list_(
     family: Annotated[str | None, typer.Argument(metavar="FAMILY", help="A family such as layers.")] = None,
-    json: Json = False,
+    json: flags.Json = False,
 ) -> None:
     """List the families, or what is in one."""
     from nnkit.commands import catalog
@@ -363,7 +348,7 @@ def list_(
 def show(
     family: Annotated[str, typer.Argument(metavar="FAMILY", help="A family such as layers.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="One of the family, such as dense.")],
-    json: Json = False,
+    json: flags.Json = False,
 ) -> None:
     """Show what a piece does, and its options."""
     from nnkit.commands import catalog

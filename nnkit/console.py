@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from nnkit.errors import explained
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nnkit.engine.listener import Listener
     from nnkit.tables import Table
 
@@ -32,6 +34,21 @@ def print_json(value: object) -> None:
     import json
 
     print_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def print_run(run: "Path", json: bool, quiet: bool) -> None:
+    """Print a run's folder, and say its metrics; or print both as JSON."""
+    from nnkit.runs.folder import RunFolder
+
+    metrics = RunFolder.open(run).metrics()
+    if json:
+        print_json({"run": str(run), "metrics": metrics})
+        return
+    if not quiet:
+        from nnkit.summaries import metrics_lines
+
+        say(metrics_lines(metrics))
+    print_text(f"{run}\n")
 
 
 def print_tables(found: "Sequence[Table]") -> None:
