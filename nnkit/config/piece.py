@@ -30,3 +30,9 @@ class Piece(Options):
 
     type_name: ClassVar[str]
     """The name under which the registry knows the class; set by ``Registry.register``."""
+
+
+def check_ordered(low: float, high: float) -> None:
+    """Raise ``ValueError`` unless the option ``low`` is under the option ``high``."""
+    if low >= high:
+        raise ValueError(f"expected low under high, found {low:g} and {high:g}")

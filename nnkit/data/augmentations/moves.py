@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.config.piece import check_ordered
 from nnkit.data.augmentations.base import AUGMENTATIONS, Augmentation
 from nnkit.shapes import pixels
 
@@ -155,8 +156,7 @@ class Zoom(Resampling):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"expected low under high, found {self.low:g} and {self.high:g}")
+        check_ordered(self.low, self.high)
         return self
 
     def build(self, name: str) -> "Step":

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.config.piece import check_ordered
 from nnkit.data.augmentations.base import AUGMENTATIONS, Augmentation
 from nnkit.data.augmentations.moves import Amount, amount_problem
 
@@ -60,8 +61,7 @@ class Blur(Augmentation):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"expected low under high, found {self.low:g} and {self.high:g}")
+        check_ordered(self.low, self.high)
         return self
 
     def build(self, name: str) -> "Step":

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.config.piece import check_ordered
 from nnkit.data.transforms.base import TRANSFORMS, Notes, State, Transform
 from nnkit.errors import DataError, Path
 
@@ -85,8 +86,7 @@ class RobustScale(Scaler):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"expected low under high, found {self.low:g} and {self.high:g}")
+        check_ordered(self.low, self.high)
         return self
 
     def learn(self, values: Any) -> tuple[float, float]:
@@ -130,8 +130,8 @@ class Clip(Transform):
     def _ordered(self) -> Self:
         if self.low is None and self.high is None:
             raise ValueError("expected low, high or both")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"expected low under high, found {self.low:g} and {self.high:g}")
+        if self.low is not None and self.high is not None:
+            check_ordered(self.low, self.high)
         return self
 
     def apply_column(self, name: str, column: "Column", state: Any, notes: Notes) -> "Frame":
