@@ -15,7 +15,7 @@ from nnkit.config.document import Document, dump_yaml, load_document
 from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
 from nnkit.data.augmentations import unfit
-from nnkit.data.pipeline import Known
+from nnkit.data.known import Known
 from nnkit.data.prepare import Prepared, preparation, prepare, prepare_folds
 from nnkit.data.spec import Data
 from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias
 
 from nnkit.commands.overlap import Overlap
 from nnkit.commands.rejects import rejects_to
+from nnkit.data.chunk import Chunk
 from nnkit.data.dataset import predicted_trees
 from nnkit.data.fresh import format_for
-from nnkit.data.pipeline import Chunk, Pipeline
+from nnkit.data.pipeline import Pipeline
 from nnkit.errors import DataError, UsageError
 from nnkit.inference import Predictor
 from nnkit.predictions import (

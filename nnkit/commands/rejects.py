@@ -10,7 +10,7 @@ from nnkit.files import disk_errors
 from nnkit.predictions import csv_line
 
 if TYPE_CHECKING:
-    from nnkit.data.pipeline import Chunk
+    from nnkit.data.chunk import Chunk
     from nnkit.frames.table import BadRow
 
     Write: TypeAlias = Callable[[Sequence[BadRow]], None]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nnkit.data import forecast
+from nnkit.data.chunk import Chunk, rejected_of
 from nnkit.data.dataset import incomplete, input_array
-from nnkit.data.pipeline import Chunk, Pipeline, rejected_of
+from nnkit.data.pipeline import Pipeline
 from nnkit.data.target import encode
 from nnkit.data.transforms.base import Notes
 

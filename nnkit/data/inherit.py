@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nnkit.data.dataset import shape_of
-from nnkit.data.pipeline import Known, Pipeline
+from nnkit.data.known import Known
+from nnkit.data.pipeline import Pipeline
 from nnkit.data.spec import Data
 from nnkit.errors import DataError, Path, Problem, SpecError
 from nnkit.shapes import show

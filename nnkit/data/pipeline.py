@@ -1,23 +1,21 @@
 """The pipeline: all that a run knows of its data, and what makes arrays of fresh rows by it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from nnkit.config.piece import Options
 from nnkit.data import naive
+from nnkit.data.chunk import Chunk, rejected_of
 from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
-from nnkit.data.sources import SourceChoice
+from nnkit.data.known import Kind, Known
 from nnkit.data.sources.text import TEXT, TextFile
-from nnkit.data.target import TargetState, encode, node_classes, restored, strange_nodes
-from nnkit.data.transforms import TransformChoice
-from nnkit.data.transforms.base import Notes, OnUnseen, State
+from nnkit.data.target import encode, node_classes, restored, strange_nodes
+from nnkit.data.transforms.base import Notes
 from nnkit.data.transforms.tokens import Tokenizer, Vocabulary
-from nnkit.data.windows import Windowed
 from nnkit.errors import DataError, RunError, SpecError, UsageError
 from nnkit.metrics.yardstick import Yardstick
 from nnkit.predictions import Layout, Predictions
@@ -28,80 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.table import BadRow, Frame, Raw
+    from nnkit.frames.table import Frame, Raw
 
-MAX_COLUMNS = 1_000_000
 UNKNOWN = "<unknown>"
 """What a token that is not in the vocabulary is called; no token is."""
-
-Kind = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
-
-
-class Fitted(Options):
-    """A transform with what it learned of each column."""
-
-    transform: TransformChoice
-    states: dict[str, Any] = Field(max_length=MAX_COLUMNS)
-
-    @model_validator(mode="after")
-    def _checked(self) -> Self:
-        for name, state in self.states.items():
-            if not isinstance(state, State):
-                self.states[name] = self.transform.state.model_validate(state)
-        if self.transform.width(self.states) > MAX_COLUMNS:
-            raise ValueError(f"{self.transform.type_name} would make more than {MAX_COLUMNS} columns")
-        return self
-
-
-class Known(Options):
-    """What pipeline.json holds."""
-
-    source: SourceChoice
-    columns: dict[str, Kind] = Field(max_length=MAX_COLUMNS)
-    """The columns that fresh rows must have, and their kinds."""
-    transforms: list[Fitted] = Field(max_length=1000)
-    features: dict[str, list[str]] = Field(min_length=1, max_length=1000)
-    """Columns after the transforms, by input."""
-    shapes: dict[str, Annotated[list[int], Field(max_length=8)]]
-    """The shape of a row of each input; 0 is an axis that varies from row to row."""
-    target: TargetState
-    target_kinds: dict[str, Kind]
-    weight: str | None = None
-    on_unseen: OnUnseen = "ignore"
-    windows: Windowed | None = None
-    """What a forecast knows of its windows."""
-
-    @property
-    def sources(self) -> list[str]:
-        """The columns that targets come from."""
-        return list(self.windows.targets if self.windows else self.target.columns)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some fresh rows: those that can be used, and those that cannot."""
-
-    dataset: Dataset
-    rejected: "list[BadRow]"
-    part: "Raw"
-    """All rows as they were read."""
-    kept: "NDArray[np.int64]"
-    """The places of those that can be used among them."""
-
-    @property
-    def raw(self) -> dict[str, Sequence[Any]]:
-        """The raw cells of the rows that can be used, by column; pictures are left out."""
-        from nnkit.frames.kinds import is_picture
-
-        return {name: self._used(cells) for name, cells in self.part.cells.items() if not is_picture(cells)}
-
-    def _used(self, cells: Any) -> Sequence[Any]:
-        from nnkit.frames.cells import Text
-
-        columns: Sequence[Any] = cells if isinstance(cells, Text | list) else cells.tolist()
-        if len(self.kept) == len(self.part):
-            return columns
-        return columns.take(self.kept) if isinstance(columns, Text) else [columns[row] for row in self.kept.tolist()]
 
 
 NO_ROWS = (
@@ -450,15 +378,6 @@ def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
     import numpy as np
 
     return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
-
-
-def rejected_of(part: "Raw", refused: Mapping[int, str]) -> "list[BadRow]":
-    """Return the rows of a part that cannot be used, with those that could not be read."""
-    from nnkit.data.fresh import row_text
-    from nnkit.frames.table import BadRow
-
-    rows = [BadRow(part.lines[row], reason, row_text(part, row)) for row, reason in refused.items()]
-    return sorted([*rows, *part.bad], key=lambda bad: bad.line)
 
 
 def _first(error: Exception) -> str:

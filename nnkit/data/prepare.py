@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnkit.config.spelling import nearest
 from nnkit.data.augmentations import Augmentation
+from nnkit.data.columns import check_columns, check_numbers, check_text, infer_kinds, rows_where
 from nnkit.data.dataset import (
     MISSING,
     Dataset,
@@ -19,15 +19,16 @@ from nnkit.data.dataset import (
     shapes,
 )
 from nnkit.data.inherit import inherited_kinds
-from nnkit.data.pipeline import Fitted, Known, Pipeline, unusable
+from nnkit.data.known import Fitted, Known
+from nnkit.data.pipeline import Pipeline, unusable
 from nnkit.data.sources import Source
 from nnkit.data.spec import Data
 from nnkit.data.split import Divider
-from nnkit.data.target import CLASSIFY, TargetState, encode, learn, missing, node_classes, strange_nodes
+from nnkit.data.target import TargetState, encode, learn, missing, node_classes, strange_nodes
 from nnkit.data.transforms.base import Notes
 from nnkit.data.transforms.encode import labels
 from nnkit.data.windows import Windowed
-from nnkit.errors import DataError, Path, Problem, SpecError
+from nnkit.errors import DataError, Problem, SpecError
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -35,12 +36,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.data.running import TextPreparation
-    from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Frame, Raw
 
 PARTS = ("train", "validation", "test")
-WORDS = {"array": "arrays", "image": "pictures", "tree": "trees"}
-"""What messages call the cells of columns that only features can be."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +122,11 @@ class Preparation:
         self.inherited = inherited
         self.quantiles = quantiles
         self.task = task_of(len(data.targets) * (data.windows.horizon if data.windows else 1))
+        self.check()
         raw = read(data.source)
         self.hashes, self.notes = hashes_of(data.source, raw), raw.notes
         self._others: dict[str, Raw] = {}
-        _check_columns(data, raw)
+        check_columns(data, raw)
         raw, self.numbers = rows_where(raw, data.where, data.source.title)
         self.kinds = infer_kinds(data, raw, self.task)
         if inherited is not None:
@@ -135,10 +134,13 @@ class Preparation:
         self.shapes = {name: shape_of(raw.cells[name]) for name in self.kinds}
         self.main = self.table(data.source, raw)
         if inherited is None:
-            _check_text(data, self.main.frame)
+            check_text(data, self.main.frame)
         with about(self.main.title):
             gaps = missing([self.main.frame[name] for name in data.targets])
         _refuse(self.main, gaps)
+
+    def check(self) -> None:
+        """Raise ``SpecError`` for what is wrong whatever the rows are."""
 
     def once(self, seed: int) -> Prepared:
         """Divide the rows by ``seed`` and transform them."""
@@ -330,136 +332,9 @@ def read(source: Source) -> "Raw":
     return raw
 
 
-def rows_where(raw: "Raw", where: Mapping[str, Sequence[str]], title: str) -> "tuple[Raw, NDArray[np.int64]]":
-    """Return the rows that have one of the values in each column of ``where``, and their numbers.
-
-    Raises ``DataError`` where no row has a value, or none has all that are asked for.
-    """
-    import numpy as np
-
-    from nnkit.frames.kinds import as_labels, in_order
-    from nnkit.frames.table import pick
-
-    keep = np.ones(len(raw), dtype=bool)
-    for column, values in where.items():
-        if column not in raw.cells:
-            raise DataError(f"{title}: lacks the column {column}, which data.where is about")
-        labels = as_labels(raw.cells[column])
-        known = set(labels.used())
-        strange = [value for value in values if value not in known]
-        if strange:
-            listed = ", ".join(in_order(known)[:20])
-            raise DataError(
-                f"{title}: data.where.{column}: no row has {', '.join(strange)}{nearest(strange[0], known)} "
-                f"There are: {listed}"
-            )
-        wanted = np.array([*(word in values for word in labels.words), False])
-        keep &= wanted[labels.codes]
-    if not keep.any():
-        raise DataError(f"{title}: no row has all that data.where asks for; take a column out of it")
-    rows = np.flatnonzero(keep)
-    return (pick(raw, rows) if where else raw), rows
-
-
 def hashes_of(source: Source, raw: "Raw") -> dict[str, str]:
     """Return the SHA-256 of each file that rows come from: found while they were read, or else now."""
     return source.hashes() if raw.hashes is None else raw.hashes
-
-
-def _check_columns(data: Data, raw: "Raw") -> None:
-    """Raise ``SpecError`` for every column that the spec names and the source lacks."""
-    problems: list[Problem] = []
-    named: list[tuple[Path, str]] = [(("data", "drop", index), name) for index, name in enumerate(data.drop)]
-    if isinstance(data.target, str):
-        named.append((("data", "target"), data.target))
-    else:
-        named += [(("data", "target", index), name) for index, name in enumerate(data.target)]
-    named += [(("data", "types", name), name) for name in data.types]
-    named += [(("data", "where", name), name) for name in data.where]
-    named += [(("data", "weight"), data.weight)] if data.weight else []
-    for option in ("group", "column", "order"):
-        value = getattr(data.split, option)
-        named += [(("data", "split", option), value)] if isinstance(value, str) else []
-    for option in ("time", "series"):
-        value = getattr(data.windows, option, None)
-        named += [(("data", "windows", option), value)] if value else []
-    hint = "; is the source's delimiter right?" if len(raw.cells) == 1 else ""
-    for path, name in named:
-        if name not in raw.cells:
-            listed = ", ".join(list(raw.cells)[:40])
-            message = f"{data.source.title} has no column {name!r}{nearest(name, raw.cells)} It has: {listed}{hint}"
-            problems.append(Problem(path, message))
-    if problems:
-        raise SpecError(problems)
-
-
-def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
-    """Return the kind of each column: declared, or what all its cells are; columns that are dropped are left out.
-
-    Where true and false are classes they keep their names. Raises ``SpecError`` where arrays cannot be what is said.
-    """
-    others = [*data.targets, *data.uses, *([data.weight] if data.weight else [])]
-    left_out = {*data.drop, *(name for name in data.source.aside if name not in data.types)}
-    kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in left_out or name in others}
-    arrays = {name: WORDS[kind] for name, kind in kinds.items() if kind in WORDS}
-    problems = [
-        Problem(("data",), f"{name} holds {what}; only features can") for name, what in arrays.items() if name in others
-    ]
-    problems += [
-        Problem(("data", "types", name), f"holds {what}; take it out of types")
-        for name, what in arrays.items()
-        if name in data.types
-    ]
-    if problems:
-        raise SpecError(problems)
-    return kinds
-
-
-def _kind(data: Data, raw: "Raw", name: str, task: Task) -> "Kind":
-    from nnkit.frames.kinds import infer
-
-    found = infer(raw.cells[name], data.source.spelling())
-    if found in WORDS:
-        return found
-    if name in data.source.categories:
-        return "category"
-    declared = "number" if name == data.weight else data.types.get(name)
-    if declared == "category" and found == "number":
-        return "code"
-    if declared is None and found == "boolean" and name in data.targets and task in CLASSIFY:
-        return "category"
-    return declared or found
-
-
-def _check_text(data: Data, frame: "Frame") -> None:
-    """Raise ``SpecError`` naming all columns of text that no transform takes and nobody declared."""
-    others = {*data.targets, *data.uses}
-    consumed = {name for transform in data.transforms if transform.consumes_text for name in transform.columns or []}
-    if any(transform.type_name == "select" for transform in data.transforms):
-        return
-    left = [name for name, column in frame.items() if column.is_text and name not in others | consumed]
-    if data.inputs is not None:
-        wanted = {name for names in data.inputs.values() for name in names}
-        left = [name for name in left if name in wanted]
-    if left:
-        listed = ", ".join(left)
-        message = f"{listed} hold text that no transform takes: encode them, as by one_hot, or name them in data.drop"
-        raise SpecError([Problem(("data", "transforms"), message)])
-
-
-def check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
-    """Raise ``SpecError`` for features that are text, or trees of words, after the transforms."""
-    used = dict.fromkeys(name for names in features.values() for name in names)
-    words = [name for name in used if frame[name].is_tree and frame[name].values.codes is None]
-    if words:
-        message = (
-            f"a model takes numbers, and the trees of {', '.join(words)} are of words: add the transform vocabulary"
-        )
-        raise SpecError([Problem(("data", "transforms"), message)])
-    texts = [name for name in used if frame[name].is_text]
-    if texts:
-        message = f"{', '.join(texts)} still hold text after the transforms; encode them, as by one_hot, or drop them"
-        raise SpecError([Problem(("data", "transforms"), message)])
 
 
 @contextmanager

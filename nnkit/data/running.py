@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnkit.data.dataset import Dataset
-from nnkit.data.pipeline import Fitted, Known, Pipeline
+from nnkit.data.known import Fitted, Known
+from nnkit.data.pipeline import Pipeline
 from nnkit.data.prepare import Prepared
 from nnkit.data.sources import Source
 from nnkit.data.sources.text import TEXT, TextFile

@@ -1,28 +1,19 @@
 """Windowing: the rows of a table in time order, read and typed once, as windows that train, validate and test."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nnkit.data import forecast, naive
+from nnkit.data.columns import check_numbers, rows_where
 from nnkit.data.dataset import Dataset, choose_features, incomplete, input_array, refuse
-from nnkit.data.pipeline import Known, Pipeline
-from nnkit.data.prepare import (
-    PARTS,
-    Preparation,
-    Prepared,
-    Table,
-    about,
-    check_numbers,
-    hashes_of,
-    rows_where,
-    with_hints,
-)
+from nnkit.data.known import Known
+from nnkit.data.pipeline import Pipeline
+from nnkit.data.prepare import PARTS, Preparation, Prepared, Table, about, hashes_of, with_hints
 from nnkit.data.sources import Source
-from nnkit.data.spec import Data
 from nnkit.data.target import encode, learn
 from nnkit.data.transforms.base import Notes
-from nnkit.data.windows import Windowed
+from nnkit.data.windows import Windowed, Windows
 from nnkit.errors import DataError, Problem, SpecError
 from nnkit.tasks import Task
 
@@ -36,17 +27,15 @@ if TYPE_CHECKING:
 class Windowing(Preparation):
     """The rows of the main source, read and typed once, to be cut into windows; raises as ``prepare`` does."""
 
-    def __init__(
-        self,
-        data: Data,
-        task_of: Callable[[int], Task],
-        inherited: Known | None = None,
-        quantiles: Sequence[float] = (),
-    ) -> None:
-        assert data.windows is not None  # noqa: S101 - the caller looked
-        self.windows = data.windows
-        _check_windows(task_of(len(data.targets) * data.windows.horizon), inherited)
-        super().__init__(data, task_of, inherited, quantiles)
+    @property
+    def windows(self) -> Windows:
+        """What the spec says of the windows."""
+        assert self.data.windows is not None  # noqa: S101 - the caller looked
+        return self.data.windows
+
+    def check(self) -> None:
+        """Raise ``SpecError`` for what cannot be forecast."""
+        _check_windows(self.task, self.inherited)
 
     def once(self, seed: int) -> Prepared:
         """Return the windows of the rows; nothing is drawn."""

@@ -16,8 +16,9 @@ from nnkit.models.plan import Plan
 from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
 from nnkit.procedures import language
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
+from nnkit.procedures.outputs import apply, expected_output, step_options, to_float64
 from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, tree_truth
-from nnkit.shapes import Shape, show
+from nnkit.shapes import show
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from nnkit.activations import Activation
     from nnkit.data.dataset import Dataset
     from nnkit.engine.batches import Batch
-    from nnkit.engine.gradient import StepOptions
     from nnkit.engine.native import NativeRows
     from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 LOSS: Path = ("training", "procedure", "loss")
 PHASE = "supervised"
-DTYPES = {"bfloat16": "bfloat16", "float16": "float16"}
 
 Rates: TypeAlias = Callable[[str], float]
 """The share of the optimizer's learning rate that a weight has, by its name."""
@@ -376,41 +374,6 @@ def _truth(rows: "Dataset") -> "Truth":
     return truth
 
 
-def apply(activation: "Activation", outputs: Any) -> Any:
-    """Apply an activation to torch's tensors or to the native engine's arrays [n, ...]."""
-    import numpy as np
-
-    if not isinstance(outputs, np.ndarray):
-        return activation.build()(outputs)
-    from nnkit.engine.native import activated
-
-    return activated(activation.type_name, activation.native(), outputs)
-
-
-def to_float64(values: Any) -> "NDArray[np.float64]":
-    """Return the values of a tensor or an array in memory, as float64."""
-    import numpy as np
-
-    in_memory = values if isinstance(values, np.ndarray) else values.double().cpu().numpy()
-    array: NDArray[np.float64] = in_memory.astype(np.float64, copy=False)
-    return array
-
-
-def expected_output(pipeline: Pipeline) -> tuple[Shape, str]:
-    """Return the output shape that the task needs, and why, in words."""
-    if pipeline.task == "binary":
-        return (1,), f"two classes ({' and '.join(pipeline.classes)})"
-    if pipeline.task == "multiclass":
-        return (len(pipeline.classes),), f"{len(pipeline.classes)} classes"
-    if pipeline.task == "next":
-        count = len(pipeline.classes)
-        return (None, count), f"{count} tokens, the unknown one among them, at each step"
-    targets, each = len(pipeline.targets), len(pipeline.quantiles) or 1
-    names = pipeline.targets if targets < 8 else [*pipeline.targets[:3], "...", pipeline.targets[-1]]
-    times = f" with {each} quantiles each" if pipeline.quantiles else ""
-    return (targets * each,), f"{targets} target{'s' if targets > 1 else ''}{times} ({', '.join(names)})"
-
-
 def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:
     norms = [node for node in plan.nodes if node.layer.type_name == "batch_norm"]
     if loop.batch_size > 1 or not norms:
@@ -434,20 +397,3 @@ def balanced(truth: "NDArray[np.generic]") -> "NDArray[np.float64]":
 
     counts = np.bincount(truth)
     return len(truth) / (len(counts) * np.maximum(counts, 1))
-
-
-def step_options(work: Work) -> "StepOptions":
-    """Return the engine's options of a step."""
-    import torch
-
-    from nnkit.engine.gradient import StepOptions
-
-    loop = work.loop
-    return StepOptions(
-        part=loop.batch_size,
-        evaluation_part=work.plan.block_rows,
-        clip_norm=loop.clip_norm,
-        clip_value=loop.clip_value,
-        autocast=getattr(torch, DTYPES[loop.precision]) if loop.precision in DTYPES else None,
-        dtype=torch.float64 if loop.precision == "float64" else torch.float32,
-    )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nnkit.config.decode import locate
 from nnkit.config.spelling import nearest
-from nnkit.data.pipeline import Known, Pipeline
+from nnkit.data.known import Known
+from nnkit.data.pipeline import Pipeline
 from nnkit.errors import Path, Problem, RunError, SpecError, show_path
 from nnkit.layers.node import Node
 from nnkit.layers.pretrained import Pretrained, weights_file

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnkit.data.pipeline import Chunk, Pipeline
+from nnkit.data.chunk import Chunk
+from nnkit.data.pipeline import Pipeline
 from nnkit.errors import DataError, RunError, UsageError
 from nnkit.tasks import Task
 from tests.data.helpers import people, prepared, write
