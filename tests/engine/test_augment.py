@@ -1,6 +1,5 @@
 """Augmentation in the phase: what the loss of mixed rows is, which rows change, and that resuming draws the same."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,12 @@ from nnkit.engine.gradient import GradientPhase, StepOptions
 from nnkit.engine.order import RowDraws, RowOrder
 from nnkit.engine.scoring import Scoring
 from nnkit.losses import LOSSES
+from tests.engine.toy import Plain
 
 SHAPE, ROWS = (5, 6, 1), 24
 
 
-class Net(nn.Module):
+class Net(Plain):
     """A dense layer that remembers what it was given."""
 
     def __init__(self, outputs: int) -> None:
@@ -32,21 +32,6 @@ class Net(nn.Module):
         self.seen.append((self.training, inputs["input"].clone()))
         output: Tensor = self.dense(inputs["input"].flatten(1))
         return output
-
-    def penalty(self) -> Tensor | None:
-        return None
-
-    def constrain(self) -> None:
-        return None
-
-    def carried(self) -> dict[str, Tensor]:
-        return {}
-
-    def set_carried(self, state: Mapping[str, Tensor]) -> None:
-        return None
-
-    def clear_carried(self) -> None:
-        return None
 
 
 def rows(loss: str, weighted: bool, seed: int = 0) -> Batch:

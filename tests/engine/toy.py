@@ -17,21 +17,8 @@ from nnkit.engine.order import RowOrder
 from nnkit.engine.scoring import Scoring, flat
 
 
-class Net(nn.Module):
-    """Two dense layers with dropout from the net's own generator between them."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        super().__init__()
-        torch.manual_seed(1)
-        self.first, self.second = nn.Linear(3, 5), nn.Linear(5, 1)
-        self.generator = generator
-
-    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
-        hidden = torch.relu(self.first(inputs["input"]))
-        if self.training:
-            hidden = hidden * torch.empty_like(hidden).bernoulli_(0.8, generator=self.generator)
-        output: Tensor = self.second(hidden)
-        return output
+class Plain(nn.Module):
+    """A network without penalties, constraints and states to carry."""
 
     def penalty(self) -> Tensor | None:
         return None
@@ -47,6 +34,23 @@ class Net(nn.Module):
 
     def clear_carried(self) -> None:
         return None
+
+
+class Net(Plain):
+    """Two dense layers with dropout from the net's own generator between them."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.first, self.second = nn.Linear(3, 5), nn.Linear(5, 1)
+        self.generator = generator
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        hidden = torch.relu(self.first(inputs["input"]))
+        if self.training:
+            hidden = hidden * torch.empty_like(hidden).bernoulli_(0.8, generator=self.generator)
+        output: Tensor = self.second(hidden)
+        return output
 
 
 def data(rows: int = 23, seed: int = 0) -> Batch:
