@@ -96,3 +96,30 @@ def test_the_example_layer_is_one_file_and_works(root: Path, tmp_path: Path) -> 
         [sys.executable, "-c", TRY_LAYER], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "(3,) [0.0, 0.5, 1.0]\n"
+
+
+BROKEN = """\
+name: broken
+data:
+  source: {type: csv, path: rows.csv}
+  target: y
+  split: {test: 1.2}
+  transforms: [{type: onehot}]
+model:
+  type: network
+  layers:
+    - {type: dense, unit: 3}
+training:
+  procedure: {type: supervised, loss: binary_cross_entropy}
+  batch_size: 10
+  epochs: '50'
+"""
+
+
+def test_mistakes_are_told_as_printed(folder: Path, root: Path) -> None:
+    text = (root / "README.md").read_text()
+    printed = text.partition("$ nnkit check broken.yaml\n")[2].partition("   ```\n")[0]
+    (folder / "broken.yaml").write_text(BROKEN)
+    found = shell("nnkit check broken.yaml", folder, root)
+    assert found.returncode == 3
+    assert found.stderr.splitlines() == [line.strip() for line in printed.splitlines()]
