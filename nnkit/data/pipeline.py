@@ -77,9 +77,8 @@ class Pipeline:
 
     def numbers(self, text: str) -> "NDArray[np.int32]":
         """Return the numbers of a text's tokens, as a language model takes them; 0 is not in the vocabulary."""
-        from nnkit.frames.tokens import numbers_of
-
-        return numbers_of(self.tokenizer.cut(text), self.vocabulary.index)
+        tokenizer = self.tokenizer
+        return tokenizer.numberer(self.vocabulary)(tokenizer.cut(text))
 
     @property
     def targets(self) -> list[str]:

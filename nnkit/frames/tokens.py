@@ -39,9 +39,17 @@ def vocabulary(texts: Iterable[tuple[Sequence[str], int]], max_size: int | None,
     return known[:max_size]
 
 
-def numbered(texts: Words, cut: Callable[[str], Sequence[str]], index: Mapping[str, int], most: int | None) -> Ragged:
-    """Return the numbers (int32) of each text's tokens, of the first ``most`` of them; a missing text has none."""
-    distinct = [numbers_of(cut(text)[:most], index) for text in texts.words]
+def numbered(
+    texts: Words,
+    cut: Callable[[str], Sequence[str]],
+    number: Callable[[Sequence[str]], NDArray[np.int32]],
+    most: int | None,
+) -> Ragged:
+    """Return the numbers (int32) of each text's tokens, of the first ``most`` of them; a missing text has none.
+
+    ``number`` gives the numbers of what a text was cut into, one for each, or more.
+    """
+    distinct = [number(cut(text)[:most])[:most] for text in texts.words]
     nothing = np.empty(0, np.int32)
     lengths = np.array([*map(len, distinct), 0], np.int64)
     ends = np.cumsum(lengths)

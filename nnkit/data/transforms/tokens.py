@@ -9,6 +9,9 @@ from nnkit.data.transforms.base import TRANSFORMS, Notes, State, Transform
 from nnkit.errors import DataError, Path
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nnkit.frames.table import Column, Frame
 
 MAX_TOKENS = 1_000_000
@@ -79,6 +82,17 @@ class Tokenizer(Transform):
         """Tell whether training rows may have tokens outside of the vocabulary, so that a model learns what 0 is."""
         return self.min_count > 1 or len(state.tokens) == self.max_size
 
+    def numberer(self, state: Any) -> "Callable[[Sequence[str]], NDArray[np.int32]]":
+        """Return what gives the numbers of what a text was cut into, 0 for what is not in the vocabulary."""
+        from nnkit.frames.tokens import numbers_of
+
+        index = state.index
+        return lambda tokens: numbers_of(tokens, index)
+
+    def tokens(self, text: str, state: Any) -> Sequence[str]:
+        """Return the part of a text that each of its numbers stands for."""
+        return self.cut(text)
+
     def joined(self, before: str, token: str) -> str:
         """Return a token as it is written behind a text, with the blank between them where there is one."""
         raise TypeError(f"{type(self).__name__} does not say how it joins")
@@ -90,7 +104,7 @@ class Tokenizer(Transform):
         from nnkit.frames.table import Column
         from nnkit.frames.tokens import numbered
 
-        sequences = numbered(column.values, self.cut, state.index, self.max_length)
+        sequences = numbered(column.values, self.cut, self.numberer(state), self.max_length)
         for row in np.flatnonzero(sequences.lengths == 0).tolist():
             notes.refused.setdefault(row, f"{column.source} is empty")
         return {name: Column(sequences, column.source)}
