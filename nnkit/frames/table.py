@@ -80,7 +80,7 @@ class Column:
             return self.values.codes < 0
         if self.is_whole:
             return np.zeros(len(self.values), dtype=bool)
-        missing: NDArray[np.bool_] = np.isnan(self.values).reshape(len(self.values), -1).any(axis=1)
+        missing: NDArray[np.bool_] = np.isnan(self.values).any(axis=tuple(range(1, self.values.ndim)))
         return missing
 
     @property
