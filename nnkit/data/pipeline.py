@@ -115,13 +115,18 @@ class Pipeline:
     @property
     def vocabularies(self) -> dict[str, int]:
         """The number of tokens that each input of tokens may have."""
-        sizes = {
-            column: state.size
+        return {name: len(tokens) + 1 for name, tokens in self.tokens.items()}
+
+    @property
+    def tokens(self) -> dict[str, list[str]]:
+        """The tokens of each input of tokens, in the order of their numbers from 1 on."""
+        tokens = {
+            column: state.tokens
             for fitted in self.known.transforms
             for column, state in fitted.states.items()
             if isinstance(state, Vocabulary)
         }
-        return {name: sizes[first] for name, [first, *_] in self.known.features.items() if first in sizes}
+        return {name: tokens[first] for name, [first, *_] in self.known.features.items() if first in tokens}
 
     @property
     def tree_input(self) -> str | None:
