@@ -78,7 +78,7 @@ def is_litter(name: str) -> bool:
 def files_below(folder: Path) -> dict[str, str]:
     """Return the fault of each file below a folder by its name, empty where it has none; raises ``DataError``."""
     try:
-        os.stat(folder), os.listdir(folder)
+        os.listdir(folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
     return dict(_files(folder))
