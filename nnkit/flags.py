@@ -44,6 +44,7 @@ class OutputFormat(Enum):
     csv = "csv"
     jsonl = "jsonl"
     trees = "trees"
+    conll = "conll"
 
 
 class DrawingFormat(Enum):

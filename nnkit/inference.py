@@ -1,12 +1,12 @@
 """Inference: what a run's network says of rows, the same for a row however the rows are cut into chunks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
-from nnkit.models.plan import Plan
+from nnkit.models.plan import STEPS, Plan
 from nnkit.predictions import Predictions
 from nnkit.procedures.language import window
 from nnkit.runs.folder import RunFolder
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nnkit.data.dataset import Dataset
     from nnkit.engine.reading import Reader
     from nnkit.engine.scoring import Finish
+    from nnkit.nn.graph import GraphNetwork
     from nnkit.nn.sequence import Padded
 
     Floats: TypeAlias = NDArray[np.float64]
@@ -34,7 +35,8 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     try:
         plan = experiment.model.plan_for(pipeline)
         problems = procedure.problems(plan, pipeline, experiment.training)
-        if procedure.task(len(pipeline.targets)) != ("multiclass" if pipeline.task == "next" else pipeline.task):
+        wanted = "multiclass" if pipeline.task in ("next", "tagging") else pipeline.task
+        if procedure.task(len(pipeline.targets)) != wanted:
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
         if problems:
             raise SpecError(problems)
@@ -67,11 +69,13 @@ class Predictor:
         trained = procedure.trained(plan)
         finish = procedure.finish(plan, self.pipeline.task)
         self._double = experiment.training.precision == "float64"
-        self._network: NativeForward | TorchForward | TreeForward
+        self._network: NativeForward | TorchForward | TreeForward | TagForward
         if self.pipeline.task == "next":
             self._network = TextForward(trained, weights, device or "auto", run.manifest.threads, self._double)
         elif self.pipeline.tree_input is not None:
             self._network = TreeForward(trained, weights, finish, device or "auto", run.manifest.threads)
+        elif self.pipeline.task == "tagging":
+            self._network = TagForward(trained, weights, finish, device or "auto", run.manifest.threads)
         elif stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
             self._network = NativeForward(trained, weights, finish)
         else:
@@ -99,7 +103,7 @@ class Predictor:
     def predictions(self, rows: "Dataset", start: int = 0) -> Predictions:
         """Return what ``outputs`` does beside the truth of ``rows``, of trees also for each node.
 
-        Of a text there is a row for each step.
+        Of a text there is a row for each step, and of sentences whose words have tags a row for each word.
         """
         import numpy as np
 
@@ -107,6 +111,9 @@ class Predictor:
         if self.pipeline.task == "next":
             outputs = self.outputs(rows, start)
             return Predictions(np.arange(len(outputs)), rows.truth.flat(), outputs)
+        if self.pipeline.task == "tagging":
+            numbers = np.repeat(rows.rows, rows.lengths)
+            return Predictions(numbers, rows.truth.flat(), self.outputs(rows, start), marks=rows.marks)
         if rows.trees is None:
             naive = rows.yardstick.forecasts if rows.yardstick else {}
             outputs = self.outputs(rows, start)
@@ -135,18 +142,8 @@ class TreeForward:
     def __init__(
         self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish", device: str, threads: int
     ) -> None:
-        import torch
-
-        from nnkit.engine.device import pick, use_threads
-
         self._finish = finish
-        self._device = pick(device)
-        if self._device.type == "mps":  # It has no float64.
-            self._device = torch.device("cpu")
-        use_threads(threads)
-        self._network = plan.build()
-        self._network.load_arrays(weights)
-        self._network.to(self._device, torch.float64).eval()
+        self._device, self._network = _in_float64(plan, weights, device, threads)
 
     def outputs(self, rows: "Dataset", start: int) -> "Floats":
         """Return the finished outputs for the roots of ``rows``."""
@@ -169,6 +166,76 @@ class TreeForward:
                 inputs: dict[str, Any] = {name: forest(trees[start : start + TREES], self._device)}
                 parts.append(self._finish(self._network(inputs)))
         return np.concatenate(parts)
+
+
+class TagForward:
+    """A torch network that gives the tags of a sentence's words.
+
+    It computes in float64, of which predictions keep the digits of a float32: so a sentence has the same tags whatever
+    sentences go through the network beside it, and these can be of about one length.
+    """
+
+    def __init__(
+        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish", device: str, threads: int
+    ) -> None:
+        self._finish = finish
+        self._device, self._network = _in_float64(plan, weights, device, threads)
+        self._words = plan.block_rows * STEPS
+        self._tags = plan.output_shape[-1] or 0
+
+    def outputs(self, rows: "Dataset", start: int) -> "Floats":
+        """Return the finished outputs for the words of all ``rows``, sentence after sentence: [words, tags]."""
+        import numpy as np
+        import torch
+
+        from nnkit.engine.batches import floats
+        from nnkit.engine.ragged import Ragged
+
+        lengths = rows.lengths
+        if not len(lengths):
+            return np.empty((0, self._tags))
+        order = np.argsort(lengths, kind="stable")
+        parts = []
+        with torch.inference_mode():
+            for part in _together(order, lengths, self._words):
+                inputs = {name: floats(x[part], self._device, torch.float64) for name, x in rows.inputs.items()}
+                outputs = self._network(inputs)
+                inside = np.arange(outputs.shape[1]) < lengths[part][:, None]
+                parts.append(self._finish(outputs[torch.from_numpy(inside).to(self._device)]))
+        sorted_lengths = lengths[order]
+        ends = np.empty_like(lengths)
+        ends[order] = sorted_lengths.cumsum()
+        flat: Floats = Ragged(np.concatenate(parts), lengths, ends).flat()
+        return flat
+
+
+def _together(order: "NDArray[np.int64]", lengths: "NDArray[np.int64]", most: int) -> "Iterator[NDArray[np.int64]]":
+    """Yield rows in ``order``, which is by length, in parts of ``most`` steps with padding, one row at least."""
+    start = 0
+    while start < max(len(order), 1):
+        end = start + 1
+        while end < len(order) and (end + 1 - start) * int(lengths[order[end]]) <= most:
+            end += 1
+        yield order[start:end]
+        start = end
+
+
+def _in_float64(
+    plan: Plan, weights: "Mapping[str, NDArray[Any]]", device: str, threads: int
+) -> "tuple[torch.device, GraphNetwork]":
+    """Return a network that predicts in float64, and the device that it is on."""
+    import torch
+
+    from nnkit.engine.device import pick, use_threads
+
+    where = pick(device)
+    if where.type == "mps":  # It has no float64.
+        where = torch.device("cpu")
+    use_threads(threads)
+    network = plan.build()
+    network.load_arrays(weights)
+    network.to(where, torch.float64).eval()
+    return where, network
 
 
 class NativeForward:

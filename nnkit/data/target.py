@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
+from nnkit.data.tags import encode_tags
 from nnkit.data.transforms.encode import labels
 from nnkit.errors import DataError, Problem, SpecError
 from nnkit.tasks import Task
@@ -44,6 +45,7 @@ class TargetState(Options):
             "multilabel": self.classes == self.columns,
             "regression": classes == 0,
             "next": count == 1 and classes == 0,
+            "tagging": count == 1 and classes >= 2,
         }
         if not fits[self.task] or len(set(self.classes)) < classes or not len(self.shift) == len(self.scale) == scaled:
             raise ValueError(f"the classes and scales do not fit a {self.task} target")
@@ -54,8 +56,8 @@ class TargetState(Options):
 class Encoded:
     """Truth and what training sees (``nnkit.data.prepare.Dataset``), and the rows without a usable target."""
 
-    truth: "NDArray[Any]"
-    targets: "NDArray[Any]"
+    truth: Any
+    targets: Any
     bad: dict[int, str]
 
 
@@ -98,7 +100,7 @@ def missing(columns: "Sequence[Column]") -> dict[int, str]:
 
 def _check_options(task: Task, names: Sequence[str], positive: str | None, transform: Any) -> None:
     problems = []
-    if len(names) > 1 and task in CLASSIFY:
+    if len(names) > 1 and (task in CLASSIFY or task == "tagging"):
         problems.append(Problem(("data", "target"), f"a {task} experiment has one target, found {len(names)}"))
     if transform and task != "regression":
         problems.append(Problem(("data", "target_transform"), f"is for regression; this experiment is {task}"))
@@ -111,7 +113,7 @@ def _check_options(task: Task, names: Sequence[str], positive: str | None, trans
 def _classes(column: "Column", task: Task, positive: str | None, more: Collection[str]) -> list[str]:
     from nnkit.frames.kinds import in_order
 
-    found = in_order({*labels(column).used(), *more})
+    found = in_order({*(column.values.used() if column.is_list else labels(column).used()), *more})
     listed = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
     if len(found) == 1:
         raise DataError(f"the target {column.source} has one class only, {found[0]}: there is nothing to tell apart")
@@ -165,6 +167,9 @@ def encode(columns: "Sequence[Column]", state: TargetState) -> Encoded:
     """Return truth and training targets; what is missing or unknown is in ``bad`` with its reason."""
     import numpy as np
 
+    if state.task == "tagging":
+        truth, strange = encode_tags(columns[0], state.classes)
+        return Encoded(truth, truth, strange)
     if state.task in CLASSIFY:
         encoded = _encode_classes(columns[0], state.classes)
         if state.task == "multiclass":
