@@ -1,14 +1,19 @@
 """Inference: what a run's network says of rows, the same for a row however the rows are cut into chunks."""
 
-from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
-from nnkit.models.plan import STEPS, Plan
-from nnkit.predictions import Predictions
+from nnkit.models.plan import Plan
+from nnkit.predictions import Layout, OutputColumn, Predictions
+from nnkit.procedures.base import Arrays, Forward, Place, Procedure, Sampler
+from nnkit.procedures.forward import BlockForward, in_float64
 from nnkit.procedures.language import window
+from nnkit.procedures.outputs import to_float64
+from nnkit.procedures.tagging import TagForward
+from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.folder import RunFolder
 from nnkit.spec import Experiment
 
@@ -17,14 +22,11 @@ TREES = 256
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from nnkit.data.dataset import Dataset
     from nnkit.engine.reading import Reader
     from nnkit.engine.scoring import Finish
-    from nnkit.nn.graph import GraphNetwork
-    from nnkit.nn.sequence import Padded
 
     Floats: TypeAlias = NDArray[np.float64]
 
@@ -47,6 +49,14 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     return plan
 
 
+def layout_of(experiment: Experiment, pipeline: Pipeline) -> Layout:
+    """Return what the predictions of a run are of, with the columns that its procedure gives of unlabelled data."""
+    procedure = experiment.training.procedure
+    if not isinstance(procedure, Unlabelled):
+        return pipeline.layout
+    return replace(pipeline.layout, columns=procedure.columns(experiment.model, pipeline))
+
+
 class Predictor:
     """A run's network, loaded from its folder and ready to predict, by the engine that trained it.
 
@@ -66,20 +76,12 @@ class Predictor:
         self.pipeline = pipeline or run.pipeline()
         plan = plan_of(run, experiment, self.pipeline)
         procedure, weights = experiment.training.procedure, run.weights(plan)
-        trained = procedure.trained(plan)
-        finish = procedure.finish(plan, self.pipeline.task)
+        self.layout = layout_of(experiment, self.pipeline)
         self._double = experiment.training.precision == "float64"
-        self._network: NativeForward | TorchForward | TreeForward | TagForward
-        if self.pipeline.task == "next":
-            self._network = TextForward(trained, weights, device or "auto", run.manifest.threads, self._double)
-        elif self.pipeline.tree_input is not None:
-            self._network = TreeForward(trained, weights, finish, device or "auto", run.manifest.threads)
-        elif self.pipeline.task == "tagging":
-            self._network = TagForward(trained, weights, finish, device or "auto", run.manifest.threads)
-        elif stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
-            self._network = NativeForward(trained, weights, finish)
-        else:
-            self._network = TorchForward(trained, weights, finish, device or "auto", run.manifest.threads, self._double)
+        self._experiment, self._plan, self._weights = experiment, plan, weights
+        self._place = place = Place(device or "auto", run.manifest.threads, self._double)
+        native = stays_native(run.manifest.engine, device, procedure, plan, experiment.training)
+        self._network = _forward(procedure, plan, weights, self.pipeline, place, native)
 
     def outputs(self, rows: "Dataset", start: int = 0) -> "Floats":
         """Return the outputs for ``rows`` as an array of ``nnkit.tasks``, regression in the target's own units.
@@ -95,6 +97,24 @@ class Predictor:
                 restored = restored.astype(np.float32).astype(np.float64)
         return restored
 
+    def pictures(self, rows: "Dataset") -> dict[str, bytes]:
+        """Return what the procedure draws of a model of unlabelled data, by the files' names."""
+        procedure = self._experiment.training.procedure
+        if not isinstance(procedure, Unlabelled):
+            return {}
+        return procedure.pictures(self._plan, self._weights, self.pipeline, self._place, rows)
+
+    def encoder(self) -> tuple[Forward, list[OutputColumn]]:
+        """Return what gives codes of rows, and a code's columns; raises ``UsageError`` without any."""
+        procedure = self._experiment.training.procedure
+        forward = procedure.encoder(self._plan, self._weights, self.pipeline, self._place)
+        return forward, procedure.code_columns(self._plan)
+
+    def sampler(self) -> Sampler:
+        """Return what draws rows from the model; raises ``UsageError`` where it is not a generative one."""
+        procedure = self._experiment.training.procedure
+        return procedure.sampler(self._plan, self._weights, self.pipeline, self._place)
+
     def reader(self) -> "Reader":
         """Return what reads a text token by token, for a run whose task is ``next``."""
         assert isinstance(self._network, TextForward)  # noqa: S101 - the caller looked at the task
@@ -107,6 +127,9 @@ class Predictor:
         """
         import numpy as np
 
+        if self.pipeline.task == "unlabelled":
+            truth = np.full(len(rows), -1) if rows.truth is None else rows.truth
+            return Predictions(rows.rows, truth, self.outputs(rows, start), rows.weights)
         assert rows.truth is not None  # noqa: S101 - the caller looked
         if self.pipeline.task == "next":
             outputs = self.outputs(rows, start)
@@ -132,6 +155,25 @@ class Predictor:
         return outputs if self._double else outputs.astype(np.float32).astype(np.float64)
 
 
+def _forward(
+    procedure: Procedure, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place, native: bool
+) -> Forward:
+    """Return what computes the outputs of rows."""
+    if isinstance(procedure, Unlabelled):
+        return procedure.forward(plan, weights, pipeline, place)
+    trained = procedure.trained(plan)
+    if pipeline.task == "next":
+        return TextForward(trained, weights, place)
+    finish = procedure.finish(plan, pipeline.task)
+    if pipeline.tree_input is not None:
+        return TreeForward(trained, weights, finish, place)
+    if pipeline.task == "tagging":
+        return TagForward(trained, weights, finish, place)
+    if native:
+        return NativeForward(trained, weights, finish)
+    return BlockForward(trained, weights, place, lambda network, inputs: finish(network(inputs)))
+
+
 class TreeForward:
     """A torch network of trees.
 
@@ -139,11 +181,9 @@ class TreeForward:
     trees come together. So it computes in float64, of which predictions keep the digits of a float32.
     """
 
-    def __init__(
-        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish", device: str, threads: int
-    ) -> None:
+    def __init__(self, plan: Plan, weights: Arrays, finish: "Finish", place: Place) -> None:
         self._finish = finish
-        self._device, self._network = _in_float64(plan, weights, device, threads)
+        self._device, self._network = in_float64(plan, weights, place)
 
     def outputs(self, rows: "Dataset", start: int) -> "Floats":
         """Return the finished outputs for the roots of ``rows``."""
@@ -168,80 +208,10 @@ class TreeForward:
         return np.concatenate(parts)
 
 
-class TagForward:
-    """A torch network that gives the tags of a sentence's words.
-
-    It computes in float64, of which predictions keep the digits of a float32: so a sentence has the same tags whatever
-    sentences go through the network beside it, and these can be of about one length.
-    """
-
-    def __init__(
-        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish", device: str, threads: int
-    ) -> None:
-        self._finish = finish
-        self._device, self._network = _in_float64(plan, weights, device, threads)
-        self._words = plan.block_rows * STEPS
-        self._tags = plan.output_shape[-1] or 0
-
-    def outputs(self, rows: "Dataset", start: int) -> "Floats":
-        """Return the finished outputs for the words of all ``rows``, sentence after sentence: [words, tags]."""
-        import numpy as np
-        import torch
-
-        from nnkit.engine.batches import floats
-        from nnkit.engine.ragged import Ragged
-
-        lengths = rows.lengths
-        if not len(lengths):
-            return np.empty((0, self._tags))
-        order = np.argsort(lengths, kind="stable")
-        parts = []
-        with torch.inference_mode():
-            for part in _together(order, lengths, self._words):
-                inputs = {name: floats(x[part], self._device, torch.float64) for name, x in rows.inputs.items()}
-                outputs = self._network(inputs)
-                inside = np.arange(outputs.shape[1]) < lengths[part][:, None]
-                parts.append(self._finish(outputs[torch.from_numpy(inside).to(self._device)]))
-        sorted_lengths = lengths[order]
-        ends = np.empty_like(lengths)
-        ends[order] = sorted_lengths.cumsum()
-        flat: Floats = Ragged(np.concatenate(parts), lengths, ends).flat()
-        return flat
-
-
-def _together(order: "NDArray[np.int64]", lengths: "NDArray[np.int64]", most: int) -> "Iterator[NDArray[np.int64]]":
-    """Yield rows in ``order``, which is by length, in parts of ``most`` steps with padding, one row at least."""
-    start = 0
-    while start < max(len(order), 1):
-        end = start + 1
-        while end < len(order) and (end + 1 - start) * int(lengths[order[end]]) <= most:
-            end += 1
-        yield order[start:end]
-        start = end
-
-
-def _in_float64(
-    plan: Plan, weights: "Mapping[str, NDArray[Any]]", device: str, threads: int
-) -> "tuple[torch.device, GraphNetwork]":
-    """Return a network that predicts in float64, and the device that it is on."""
-    import torch
-
-    from nnkit.engine.device import pick, use_threads
-
-    where = pick(device)
-    if where.type == "mps":  # It has no float64.
-        where = torch.device("cpu")
-    use_threads(threads)
-    network = plan.build()
-    network.load_arrays(weights)
-    network.to(where, torch.float64).eval()
-    return where, network
-
-
 class NativeForward:
     """The native engine's network: what it gives for a row never depends on the rows beside it."""
 
-    def __init__(self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish") -> None:
+    def __init__(self, plan: Plan, weights: Arrays, finish: "Finish") -> None:
         from nnkit.engine.native import NativeNetwork
         from nnkit.models.native import native_ops
 
@@ -254,74 +224,11 @@ class NativeForward:
         return self._finish(self._network.outputs(x))
 
 
-class TorchForward:
-    """A torch network.
-
-    The last bits of a matrix product depend on how many rows it has and on where a row stands among them. So the
-    network always gets blocks of one size, and a row stands in its block where its number in the stream says: blocks
-    that are not full are padded.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        weights: "Mapping[str, NDArray[Any]]",
-        finish: "Finish",
-        device: str,
-        threads: int,
-        double: bool,
-    ) -> None:
-        import torch
-
-        from nnkit.engine.device import pick, use_threads
-
-        self._finish = finish
-        self._device = pick(device)
-        use_threads(threads)
-        self._dtype = torch.float64 if double else torch.float32
-        self._network = plan.build()
-        self._network.load_arrays(weights)
-        self._network.to(self._device, self._dtype).eval()
-        self._block = plan.block_rows
-
-    def outputs(self, rows: "Dataset", start: int) -> "Floats":
-        """Return the finished outputs for ``rows``, the first of which has the number ``start``."""
-        import numpy as np
-
-        begins = range(-(start % self._block), max(len(rows), 1), self._block)
-        return np.concatenate([self._outputs(rows, begin) for begin in begins])
-
-    def _outputs(self, rows: "Dataset", begin: int) -> "Floats":
-        """Return the outputs for the block that begins at row ``begin``, which is negative before the first row."""
-        import torch
-
-        first, last = max(begin, 0), min(begin + self._block, len(rows))
-        inputs = {name: self._padded(array[first:last], first - begin) for name, array in rows.inputs.items()}
-        with torch.inference_mode():
-            outputs = self._finish(self._network(inputs))
-        return outputs[first - begin : last - begin]
-
-    def _padded(self, rows: Any, before: int) -> "torch.Tensor | Padded":
-        import torch
-
-        from nnkit.engine.batches import as_floats, padded
-        from nnkit.engine.ragged import Ragged
-
-        if isinstance(rows, Ragged):
-            return padded(rows.filled(self._block, before), self._device, self._dtype)
-        given = torch.from_numpy(rows)
-        block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
-        block[before : before + len(rows)] = given
-        return as_floats(block, self._device, self._dtype)
-
-
-class TextForward(TorchForward):
+class TextForward(BlockForward):
     """A language model, which is asked at every step of a text what comes next."""
 
-    def __init__(
-        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", device: str, threads: int, double: bool
-    ) -> None:
-        super().__init__(plan, weights, lambda outputs: outputs, device, threads, double)
+    def __init__(self, plan: Plan, weights: Arrays, place: Place) -> None:
+        super().__init__(plan, weights, place, lambda network, inputs: to_float64(network(inputs)))
         self._carries = plan.stateful is not None
 
     def outputs(self, rows: "Dataset", start: int) -> "Floats":

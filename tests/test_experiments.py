@@ -53,6 +53,7 @@ PUBLIC = {
         "data.split.test.path": "wnut17/emerging.dev.conll",
     },
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
+    "film_reviews": {"data.source.path": "review_polarity/review_polarity.tar.gz"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }

@@ -102,6 +102,7 @@ _USUAL: dict[Task, tuple[str, ...]] = {
     "regression": ("mae", "rmse", "r2"),
     "next": ("log_loss", "perplexity", "accuracy"),
     "tagging": ("accuracy", "f1", "log_loss"),
+    "unlabelled": (),
 }
 
 
