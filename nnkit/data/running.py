@@ -183,6 +183,9 @@ def _tokenizer(data: Data, problems: list[Problem]) -> Tokenizer | None:
     tokenizer = data.transforms[0]
     if tokenizer.columns != [TEXT]:
         problems.append(Problem((*path, 0, "columns"), f"the one column of a text is called {TEXT}"))
+    if tokenizer.into is not None:
+        message = "a text has one column only, where its numbers stay; leave it out"
+        problems.append(Problem((*path, 0, "into"), message))
     if tokenizer.max_length is not None:
         message = "a text is read to its end; leave it out (data.source.length is the length of a window)"
         problems.append(Problem((*path, 0, "max_length"), message))

@@ -71,3 +71,14 @@ def joined_word(before: str, token: str) -> str:
         return token
     opens = before[-1] in "\"'" and (len(before) == 1 or before[-2].isspace())
     return token if opens or "-" in (before[-1], token) else f" {token}"
+
+
+RUN = 4
+"""Signs of a kind in a row that a word's shape keeps."""
+_RUNS = re.compile(rf"(.)\1{{{RUN},}}", re.DOTALL)
+
+
+def word_shape(word: str) -> str:
+    """Return a word with X for capital letters, x for others, d for digits, and at most ``RUN`` of a kind in a row."""
+    kinds = ("X" if sign.isupper() else "x" if sign.isalpha() else "d" if sign.isdigit() else sign for sign in word)
+    return _RUNS.sub(lambda run: run[1] * RUN, "".join(kinds))
