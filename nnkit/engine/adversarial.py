@@ -225,7 +225,7 @@ class AdversarialPhase:
         self._losses, self._sums = [], Sums()
         if self._validation is not None:
             values["validation_real_error"] = self._validation_error(self._validation)
-        values["sample_spread"] = self._spread_of_samples() / self._real_spread
+        values["train_sample_spread"] = self._spread_of_samples() / self._real_spread
         self._norms = self._known_norms = self._layer_norms()
         lr = {"lr": self._deceiver.lr, "discriminator_lr": self._judge.lr}
         return values | lr | {"gradient_norm": math.hypot(*self._norms.values())}
