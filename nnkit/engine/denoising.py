@@ -54,10 +54,10 @@ class Noising:
         return (rows + 1) * ((high - low) / 2) + low
 
     def given(self, rows: Tensor, steps: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-        """Return the network's inputs: noisy rows [n, ...], the 1-based steps [n], labels [n]."""
+        """Return the network's inputs: noisy rows [n, ...], the 1-based steps [n], labels [n] or [n, classes]."""
         inputs = {"input": rows, "time": (steps.to(rows.dtype) / self.steps).unsqueeze(1)}
         if self.classes is not None and labels is not None:
-            inputs["label"] = one_hot(labels.long(), self.classes).to(rows.dtype)
+            inputs["label"] = labels if labels.dim() == 2 else one_hot(labels.long(), self.classes).to(rows.dtype)
         return inputs
 
 
@@ -80,6 +80,25 @@ class DenoisingObjective:
         noisy = noised(self._noising.centred(rows), noise, self._shares[steps])
         found = self._network(self._noising.given(noisy, steps, labels))
         return {"loss": (found - noise).square().flatten(1).mean(1)}
+
+
+@torch.inference_mode()
+def probed(network: Trainable, noising: Noising, rows: Tensor, labels: Tensor | None, probes: int) -> Tensor:
+    """Return the mean squared error of the noise found in rows [n, ...], over ``probes`` steps, spread over all: [n].
+
+    The noise is the same for every row and every time.
+    """
+    centred, shares = noising.centred(rows), noising.shares
+    total = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
+    for probe in range(probes):
+        step = round((probe + 0.5) * noising.steps / probes)
+        draw = generator(0, "probe", probe).standard_normal(noising.row, np.float32)
+        noise = torch.from_numpy(draw).to(rows).expand(rows.shape)
+        share = torch.full((len(rows),), float(shares[step]), dtype=rows.dtype, device=rows.device)
+        steps = torch.full((len(rows),), step, device=rows.device)
+        found = network(noising.given(noised(centred, noise, share), steps, labels))
+        total += (found - noise).square().flatten(1).mean(1)
+    return total / probes
 
 
 @torch.no_grad()
@@ -119,9 +138,12 @@ def made_rows(
 class DenoisingPhase(ObjectivePhase):
     """Epochs of a ``DenoisingObjective``, with a moving average of the weights, which makes the samples."""
 
-    def __init__(self, *parts: Any, noising: Noising, average: float | None, seed: int, sample_steps: int, **more: Any):
+    def __init__(
+        self, noising: Noising, average: float | None, seed: int, sample_steps: int, fresh: bool, **more: Any
+    ) -> None:
         """Make a phase from the parts of ``ObjectivePhase``, and how samples are made in so many steps."""
-        super().__init__(*parts, **more)
+        super().__init__(**more)
+        self._fresh = fresh
         self._noising = noising
         self._seed = seed
         self._sample_steps = sample_steps
@@ -145,7 +167,7 @@ class DenoisingPhase(ObjectivePhase):
         classes = self._noising.classes
         labels = None if classes is None else np.arange(count) % classes
         like = torch.empty(0, dtype=self._options.dtype, device=self._device)
-        arguments = (self.network, self._noising, count, self._seed, self._sample_steps, False, labels, like)
+        arguments = (self.network, self._noising, count, self._seed, self._sample_steps, self._fresh, labels, like)
         if self._average is None:
             return to_array(made_rows(*arguments).float())
         with self._average.in_place():

@@ -1,4 +1,4 @@
-"""Hooks of generative models: pictures of samples while training goes on, and whether an adversarial game goes wrong."""
+"""Hooks of generative models: samples while training goes on, and whether an adversarial game goes wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

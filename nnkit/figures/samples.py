@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from nnkit.figures.canvas import BLUE, new_axes, new_figure, png, tidy, arrange
+from nnkit.figures.canvas import BLUE, arrange, new_axes, new_figure, png, tidy
 from nnkit.figures.pictures import Tile, picture_grid
 
 if TYPE_CHECKING:

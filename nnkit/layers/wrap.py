@@ -134,7 +134,9 @@ class SpectralNorm(Layer):
     def _has_a_kernel(self) -> Self:
         kernels = [] if isinstance(self.layer, Composite | RecurrentLayer) else self.layer.kernels
         if not kernels or any("." in name for name in kernels):
-            raise ValueError(f"spectral_norm wraps a layer with a kernel, as dense or conv2d; {self.layer.type_name} is none")
+            raise ValueError(
+                f"spectral_norm wraps a layer with a kernel, as dense or conv2d; {self.layer.type_name} is none"
+            )
         return self
 
     def out_shape(self, *inputs: Shape) -> Shape:

@@ -91,7 +91,9 @@ class Diffusion(Model):
             message = f"the last layer, {last.name}, gives {show(plan.output_shape)}; a row of the data is {show(row)}"
             raise SpecError([Problem(last.path, message)])
         if plan.head is not None:
-            message = f"the last layer, {last.name}, ends in {plan.head.type_name}, and noise is any number; leave it out"
+            message = (
+                f"the last layer, {last.name}, ends in {plan.head.type_name}, and noise is any number; leave it out"
+            )
             raise SpecError([Problem(last.path, message)])
         bounds = usual if self.data_range is None else (self.data_range[0], self.data_range[1])
         return DiffusionPlan(plan.nodes, plan.inputs, self.steps, self.schedule, bounds)

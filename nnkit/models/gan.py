@@ -97,7 +97,10 @@ def _misfits(parts: Mapping[str, Plan], row: Shape) -> list[Problem]:
     """Return what is wrong with the shapes that the two networks end in."""
     wanted: dict[str, tuple[Shape, str]] = {
         GENERATOR: (row, f"a row of the data is {show(row)}"),
-        DISCRIMINATOR: ((1,), "it must give one number, which says how real a row is: end it in a dense layer of 1 unit"),
+        DISCRIMINATOR: (
+            (1,),
+            "it must give one number, which says how real a row is: end it in a dense layer of 1 unit",
+        ),
     }
     found = []
     for part, plan in parts.items():

@@ -103,6 +103,17 @@ def labelled(rows: "Dataset", work: Work, conditional: bool) -> "Batch":
     return to_batch(inputs, targets, rows.weights, torch.device(work.device), dtype)
 
 
+def label_rows(truth: "NDArray[np.int64] | None", count: int, classes: int) -> "NDArray[np.float32]":
+    """Return labels [count, classes]: a one among zeros, or the same share of each where the label is not known."""
+    import numpy as np
+
+    labels = np.full((count, classes), 1 / classes, dtype=np.float32)
+    if truth is not None:
+        known = truth >= 0
+        labels[known] = np.eye(classes, dtype=np.float32)[truth[known]]
+    return labels
+
+
 def chosen_labels(count: int, label: str | None, classes: Sequence[str]) -> "NDArray[np.int64] | None":
     """Return the labels of samples [count]: all one, or each in its turn; None where ``classes`` are none.
 
