@@ -104,23 +104,37 @@ def _seeds(context: typer.Context, text: str | None, seed: int | None) -> list[i
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     run: flags.Run,
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Rows with targets; else the test rows.")] = None,
     fail_under: flags.FailUnder = None,
+    classifier: flags.Classifier = None,
+    count: flags.JudgedCount = 1000,
+    seed: flags.JudgedSeed = 0,
+    steps: flags.DrawSteps = None,
     device: flags.Device = None,
     json: flags.Json = False,
 ) -> None:
-    """Print a run's metrics and confusion matrix."""
-    from nnkit.commands.evaluate import evaluate as command
+    """Print a run's metrics and confusion matrix, or what a classifier says of the rows that it draws."""
+    from nnkit import summaries
+    from nnkit.commands import evaluate as known
+    from nnkit.commands import quality as drawn
 
-    report = command(run, data, device=device, fail_under=fail_under or [])
+    gates = fail_under or []
+    report: known.EvaluationReport | drawn.QualityReport
+    if classifier is None:
+        flags.refuse(context, "there is no --classifier", {"-n": count, "--seed": seed, "--steps": steps})
+        report = evaluation = known.evaluate(run, data, device=device, fail_under=gates)
+        tables = summaries.evaluation_tables(evaluation)
+    else:
+        wanted = drawn.Wanted(count, seed, steps)
+        report = quality = drawn.quality(run, classifier, data, wanted, device=device, fail_under=gates)
+        tables = summaries.quality_tables(quality)
     say("\n".join(report.notes))
     if json:
         print_json(report.to_json())
     else:
-        from nnkit.summaries import evaluation_tables
-
-        print_tables(evaluation_tables(report))
+        print_tables(tables)
     if report.failed:
         raise GateError("\n".join(report.failed))
 

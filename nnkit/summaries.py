@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nnkit.commands.check import CheckReport
     from nnkit.commands.evaluate import EvaluationReport
     from nnkit.commands.predict import PredictSummary
+    from nnkit.commands.quality import QualityReport
     from nnkit.commands.traced import Numbers, TraceReport
     from nnkit.procedures.base import Stage
 
@@ -105,6 +106,16 @@ def _phase(phase: "Stage") -> str:
 def evaluation_tables(report: "EvaluationReport") -> list[Table]:
     """Return the metrics, those by class, and the confusion matrix with the truth in rows."""
     return [_values(report), *_per_class(report), *_confusion(report)]
+
+
+def quality_tables(report: "QualityReport") -> list[Table]:
+    """Return what a classifier says of samples and the shares of labels, beside those of real rows."""
+    names = [f"{number(report.count)} samples", *([f"{number(report.real_count)} real rows"] if report.real else [])]
+    parts: list[Mapping[str, float | None]] = [report.values, report.real][: len(names)]
+    values = [(name, *(number(part.get(name)) for part in parts)) for name in report.values]
+    shares = [report.shares, report.real_shares][: len(names)]
+    labels = [(name, *(number(part[name]) for part in shares)) for name in report.shares]
+    return [Table(("metric", *names), values, numbers=1), Table(("label", *names), labels, numbers=1)]
 
 
 def _values(report: "EvaluationReport") -> Table:

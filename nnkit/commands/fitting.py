@@ -121,7 +121,7 @@ def make_hooks(run: RunFolder, ready: Ready, listener: "Listener") -> "list[Hook
         watch = Watch(monitor, goal_of(monitor, training), options.min_delta)
         hooks.append(BestWeights(watch, lambda weights: save_best(run, weights)))
     hooks.append(GradientHealth(listener.note))
-    hooks += training.procedure.hooks(ready.plan, training, run.write, listener.note)
+    hooks += training.procedure.hooks(ready.prepared.pipeline, training, run.write, listener.note)
     return [hook for hook in hooks if hook is not None]
 
 

@@ -156,12 +156,12 @@ class Adversarial(Generative):
         return replace(GanPlan.of(parts, plan.inputs), distribution=plan.distribution)
 
     def hooks(
-        self, plan: Plan, loop: Loop, write: Callable[[str, bytes], None], note: Callable[[str], None]
+        self, pipeline: Pipeline, loop: Loop, write: Callable[[str, bytes], None], note: Callable[[str], None]
     ) -> "list[Hook]":
         """Return what draws samples while training goes on, and says where the game goes wrong."""
         from nnkit.engine.game import GameHealth
 
-        return [*super().hooks(plan, loop, write, note), GameHealth(note, self._judges)]
+        return [*super().hooks(pipeline, loop, write, note), GameHealth(note, self._judges)]
 
     @property
     def _judges(self) -> bool:

@@ -173,7 +173,7 @@ class Procedure(Piece):
         return []
 
     def hooks(
-        self, plan: "Plan", loop: Loop, write: Callable[[str, bytes], None], note: Callable[[str], None]
+        self, pipeline: "Pipeline", loop: Loop, write: Callable[[str, bytes], None], note: Callable[[str], None]
     ) -> "list[Hook]":
         """Return what looks at the procedure's phases between epochs.
 

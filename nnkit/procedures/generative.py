@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from nnkit.data.pipeline import Pipeline
+from nnkit.data.visible import picture_shapes, shades
 from nnkit.errors import DataError, Problem, UsageError
 from nnkit.models.plan import Plan
 from nnkit.models.rows import LABEL, ROWS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from nnkit.engine.batches import Batch
     from nnkit.engine.hooks import Hook
 
+FOLDER, PICTURE = "samples", "samples.png"
 SHOWN = 64
 """Samples in a picture."""
 PICTURES = 10
@@ -53,32 +55,35 @@ class Generative(Unlabelled):
         return found
 
     def hooks(
-        self, plan: Plan, loop: Loop, write: "Callable[[str, bytes], None]", note: Callable[[str], None]
+        self, pipeline: Pipeline, loop: Loop, write: Callable[[str, bytes], None], note: Callable[[str], None]
     ) -> "list[Hook]":
-        """Return what draws samples while training goes on."""
+        """Return what draws samples while training goes on, where they are pictures."""
         from nnkit.engine.game import SamplePictures
 
         every = self.sample_every or max(1, loop.epochs // PICTURES)
+        shapes = picture_shapes(pipeline)
+        if not shapes:
+            return []
+        [shape] = shapes.values()
 
         def save(epoch: int, rows: "NDArray[np.float32]") -> None:
-            if picture := _picture(rows, f"Samples after epoch {epoch}"):
-                write(f"samples/epoch_{epoch:04d}.png", picture)
+            write(f"{FOLDER}/epoch_{epoch:04d}.png", _grid(rows, shape))
 
         return [SamplePictures(every, SHOWN, save)]
 
     def pictures(
         self, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place, rows: "Dataset"
     ) -> "dict[str, bytes]":
-        """Return a picture of samples, where rows can be drawn."""
-        [drawn] = self.sampler(plan, weights, pipeline, place).sample(SHOWN, 0, None, None).values()
-        picture = _picture(drawn, "Samples")
-        return {"samples.png": picture} if picture else {}
+        """Return a grid of samples, where they are pictures."""
+        drawn = self.sampler(plan, weights, pipeline, place).sample(SHOWN, 0, None, None)
+        grids = [_grid(drawn[name], shape) for name, shape in picture_shapes(pipeline).items()]
+        return {PICTURE: grids[0]} if grids else {}
 
 
-def _picture(rows: "NDArray[Any]", title: str) -> bytes | None:
-    from nnkit.figures.samples import samples
+def _grid(rows: "NDArray[Any]", shape: tuple[int, int, int]) -> bytes:
+    from nnkit.frames.mosaics import as_pixels, mosaic, png
 
-    return samples(rows, title)
+    return png(mosaic(as_pixels(shades(rows, shape))))
 
 
 def labelled(rows: "Dataset", work: Work, conditional: bool) -> "Batch":
