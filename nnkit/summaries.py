@@ -110,11 +110,9 @@ def evaluation_tables(report: "EvaluationReport") -> list[Table]:
 
 def quality_tables(report: "QualityReport") -> list[Table]:
     """Return what a classifier says of samples and the shares of labels, beside those of real rows."""
-    names = [f"{number(report.count)} samples", *([f"{number(report.real_count)} real rows"] if report.real else [])]
-    parts: list[Mapping[str, float | None]] = [report.values, report.real][: len(names)]
-    values = [(name, *(number(part.get(name)) for part in parts)) for name in report.values]
-    shares = [report.shares, report.real_shares][: len(names)]
-    labels = [(name, *(number(part[name]) for part in shares)) for name in report.shares]
+    names = (f"{number(report.count)} samples", f"{number(report.real_count)} real rows")
+    values = [(name, number(value), number(report.real.get(name))) for name, value in report.values.items()]
+    labels = [(name, number(share), number(report.real_shares.get(name))) for name, share in report.shares.items()]
     return [Table(("metric", *names), values, numbers=1), Table(("label", *names), labels, numbers=1)]
 
 

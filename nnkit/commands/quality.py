@@ -100,8 +100,8 @@ def quality(
     fewest, features = min(len(made), len(real)), found.features.shape[1]
     if fewest <= features:
         notes.append(
-            f"{fewest:,} rows are few for the {features:,} features of the classifier: {DISTANCE} comes out larger than "
-            "with more"
+            f"{fewest:,} rows are few for the {features:,} features of the classifier: {DISTANCE} comes out larger "
+            "than with more"
         )
     report = QualityReport(wanted.count, values, found.shares, len(real), known.values(), known.shares, notes=notes)
     return _with_gates(report, gates)
