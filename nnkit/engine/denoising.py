@@ -1,7 +1,8 @@
 """The phase of diffusion: a network learns to tell the noise in rows, and rows are made by taking noise away."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count as count_from
 from typing import Any
 
 import numpy as np
@@ -122,10 +123,11 @@ def made_rows(
         rows = min(PART, count - start)
         noise = torch.from_numpy(draw.standard_normal((rows, *noising.row), np.float32)).to(like)
         label = None if labels is None else torch.from_numpy(labels[start : start + rows]).to(like.device)
-        again = generator(seed, "steps", start)
+        step = count_from()
 
-        def added(x: Tensor, again: np.random.Generator = again) -> Tensor:
-            return torch.from_numpy(again.standard_normal(tuple(x.shape), np.float32)).to(x)
+        def added(x: Tensor, start: int = start, step: Iterator[int] = step) -> Tensor:
+            more = generator(seed, "steps", start, next(step)).standard_normal(tuple(x.shape), np.float32)
+            return torch.from_numpy(more).to(x)
 
         def predict(x: Tensor, step: int, label: Tensor | None = label) -> Tensor:
             return network(noising.given(x, torch.full((len(x),), step, device=x.device), label))

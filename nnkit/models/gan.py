@@ -65,7 +65,7 @@ class Gan(Model):
 
     def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> GanPlan:
         """Lay both networks out, without labels; raises ``SpecError`` with every mistake."""
-        return self._laid_out(row_shape(self.type_name, inputs), inputs, {})
+        return self.laid_out(row_shape(self.type_name, inputs), inputs, {})
 
     def plan_for(self, pipeline: "Pipeline") -> GanPlan:
         """Lay the model out for a run's data; raises ``SpecError`` with every mistake."""
@@ -73,9 +73,10 @@ class Gan(Model):
             super().plan_for(pipeline)
         inputs = pipeline.input_shapes
         label = label_shape(self.type_name, pipeline) if self.conditional else {}
-        return self._laid_out(row_shape(self.type_name, inputs), inputs, label)
+        return self.laid_out(row_shape(self.type_name, inputs), inputs, label)
 
-    def _laid_out(self, row: Shape, inputs: Mapping[str, Shape], label: Mapping[str, Shape]) -> GanPlan:
+    def laid_out(self, row: Shape, inputs: Mapping[str, Shape], label: Mapping[str, Shape]) -> GanPlan:
+        """Lay both networks out for rows of a shape, with the input of labels where there is one."""
         parts: dict[str, Plan] = {}
         problems: list[Problem] = []
         given: dict[str, tuple[list[Node], Shape]] = {

@@ -35,7 +35,7 @@ def test_it_is_torch_s_pass_by_pass() -> None:
         torch.testing.assert_close(ours(x), theirs(x))
     ours(x).square().sum().backward()
     theirs(x).square().sum().backward()
-    given, expected = ours.layer.get_parameter("kernel").grad, theirs.parametrizations.weight.original.grad  # type: ignore[union-attr,index]
+    given, expected = ours.layer.get_parameter("kernel").grad, theirs.parametrizations.weight.original.grad  # type: ignore[union-attr]
     assert given is not None
     torch.testing.assert_close(given.T, expected)
 
