@@ -19,6 +19,8 @@ LINEAR = 1e-4, 2e-2
 USUAL_STEPS = 1000
 OFFSET = 0.008
 LARGEST = 0.999
+EARLY_SHARE, EARLY_LIMIT = 0.1, 4.0
+"""Where less of the variance is the row's, the mean of all rows that may be meant is hardly larger than the limit."""
 
 
 def signal_shares(schedule: NoiseSchedule, steps: int) -> NDArray[np.float64]:
@@ -60,7 +62,8 @@ def denoised(
 
     With ``fresh``, which draws normal values like a tensor, each step adds some of the noise again: DDPM (Ho and
     others, 2020). Without, the way is the same for the same noise: DDIM (Song and others, 2021). ``limit`` is the
-    largest size that values of rows have, to which each step's guess of the row is cut.
+    largest size that values of rows have, to which each step's guess of the row is cut. Where it is not known, rows are
+    taken to be of unit scale, and guesses of what is mostly noise are cut to 4: small errors would become huge ones.
     """
     x = noise
     path = [*chosen_steps(len(shares) - 1, count), 0]
@@ -68,8 +71,9 @@ def denoised(
         now, then = float(shares[step]), float(shares[following])
         found = predict(x, step)
         row = (x - math.sqrt(1 - now) * found) / math.sqrt(now)
-        if limit is not None:
-            row = row.clamp(-limit, limit)
+        bound = limit if limit is not None else EARLY_LIMIT if now < EARLY_SHARE else None
+        if bound is not None:
+            row = row.clamp(-bound, bound)
             found = (x - math.sqrt(now) * row) / math.sqrt(1 - now)
         spread = 0.0 if fresh is None else math.sqrt((1 - then) / (1 - now) * (1 - now / then))
         x = math.sqrt(then) * row + math.sqrt(max(1 - then - spread**2, 0.0)) * found

@@ -111,7 +111,8 @@ class Adversarial(Generative):
 
     def problems(self, plan: Plan, pipeline: Pipeline, loop: Loop) -> list[Problem]:
         """Return what does not fit: the discriminator's end, options that the loss has no use for, half precision."""
-        assert isinstance(plan, GanPlan)  # noqa: S101 - the model was checked
+        if not isinstance(plan, GanPlan):
+            return []  # The model does not fit, which is told by itself.
         found = [*super().problems(plan, pipeline, loop), *self._head_problem(plan)]
         if self.label_smoothing and self.loss in ("hinge", "wasserstein"):
             message = f"{self.loss} has no target to smooth; leave it out, or choose another loss"

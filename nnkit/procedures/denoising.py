@@ -69,7 +69,8 @@ class Denoising(Generative):
 
     def problems(self, plan: Plan, pipeline: Pipeline, loop: Loop) -> list[Problem]:
         """Return what does not fit: more steps than the model has."""
-        assert isinstance(plan, DiffusionPlan)  # noqa: S101 - the model was checked
+        if not isinstance(plan, DiffusionPlan):
+            return []  # The model does not fit, which is told by itself.
         found = super().problems(plan, pipeline, loop)
         if self.sample_steps > plan.steps:
             message = f"the model has {plan.steps} steps, and samples take {self.sample_steps} of them; set fewer"

@@ -82,7 +82,7 @@ def test_samples_of_a_known_distribution_have_its_mean_and_deviation(count: int,
 
 
 def test_a_step_of_ddpm_is_the_paper_s() -> None:
-    shares = signal_shares("linear", 3)
+    shares = np.array([1, 0.9, 0.6, 0.3])
     x, noise = torch.tensor([[0.8]]), torch.tensor([[0.2]])
     added: list[float] = []
 
@@ -99,6 +99,14 @@ def test_a_step_of_ddpm_is_the_paper_s() -> None:
             expected += math.sqrt((1 - shares[step - 1]) / (1 - shares[step]) * beta) * -0.5
     assert float(found) == pytest.approx(expected, rel=1e-5)
     assert len(added) == 2
+
+
+def test_guesses_of_what_is_mostly_noise_are_cut_where_no_limit_is_known() -> None:
+    shares = np.array([1, 0.5, 1e-6])
+    found = denoised(lambda x, step: torch.zeros_like(x), torch.ones(1, 1), shares, 1, None)
+    assert float(found) == 4
+    late = denoised(lambda x, step: torch.zeros_like(x), torch.full((1, 1), 9.0), shares[:2], 1, None)
+    assert float(late) == pytest.approx(9 / math.sqrt(0.5))
 
 
 def test_guesses_are_cut_to_the_limit() -> None:
