@@ -16,13 +16,14 @@ from nnkit.console import (
     new_listener,
     print_json,
     print_now,
+    print_report,
     print_run,
     print_tables,
     print_text,
     report_error,
     say,
 )
-from nnkit.errors import GateError, Terminated, UsageError
+from nnkit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
@@ -116,27 +117,15 @@ def evaluate(
     json: flags.Json = False,
 ) -> None:
     """Print a run's metrics and confusion matrix, or what a classifier says of the rows that it draws."""
-    from nnkit import summaries
     from nnkit.commands import evaluate as known
     from nnkit.commands import quality as drawn
 
-    gates = fail_under or []
-    report: known.EvaluationReport | drawn.QualityReport
     if classifier is None:
         flags.refuse(context, "there is no --classifier", {"-n": count, "--seed": seed, "--steps": steps})
-        report = evaluation = known.evaluate(run, data, device=device, fail_under=gates)
-        tables = summaries.evaluation_tables(evaluation)
+        print_report(known.evaluate(run, data, device=device, fail_under=fail_under or []), json)
     else:
         wanted = drawn.Wanted(count, seed, steps)
-        report = quality = drawn.quality(run, classifier, data, wanted, device=device, fail_under=gates)
-        tables = summaries.quality_tables(quality)
-    say("\n".join(report.notes))
-    if json:
-        print_json(report.to_json())
-    else:
-        print_tables(tables)
-    if report.failed:
-        raise GateError("\n".join(report.failed))
+        print_report(drawn.quality(run, classifier, data, wanted, device=device, fail_under=fail_under or []), json)
 
 
 @app.command()

@@ -103,13 +103,19 @@ def _phase(phase: "Stage") -> str:
     return f"{number(phase.epochs)} epoch{'s' if phase.epochs > 1 else ''}, {number(phase.trained)} trained"
 
 
-def evaluation_tables(report: "EvaluationReport") -> list[Table]:
-    """Return the metrics, those by class, and the confusion matrix with the truth in rows."""
+def evaluation_tables(report: "EvaluationReport | QualityReport") -> list[Table]:
+    """Return the metrics, those by class, and the confusion matrix with the truth in rows.
+
+    Of drawn rows they are what a classifier says of them and the shares of labels, beside those of real rows.
+    """
+    from nnkit.commands.quality import QualityReport
+
+    if isinstance(report, QualityReport):
+        return _quality(report)
     return [_values(report), *_per_class(report), *_confusion(report)]
 
 
-def quality_tables(report: "QualityReport") -> list[Table]:
-    """Return what a classifier says of samples and the shares of labels, beside those of real rows."""
+def _quality(report: "QualityReport") -> list[Table]:
     names = (f"{number(report.count)} samples", f"{number(report.real_count)} real rows")
     values = [(name, number(value), number(report.real.get(name))) for name, value in report.values.items()]
     labels = [(name, number(share), number(report.real_shares.get(name))) for name, share in report.shares.items()]
