@@ -54,6 +54,11 @@ def test_errors_of_rows_that_are_far_away_are_larger(learned: Path, capsys: pyte
     assert float(row["error"]) > 5 * mean
 
 
+def test_a_trace_is_of_a_row_alone(learned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["trace", str(learned)]) == 2
+    assert "reads time and label beside a row of data" in capsys.readouterr().err
+
+
 def test_too_many_steps_are_refused(learned: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", str(learned), "--steps", "41"]) == 2
     assert "--steps 41: expected 1 to 40, the steps of the model" in capsys.readouterr().err

@@ -203,6 +203,11 @@ def test_a_collapse_is_told_while_it_goes_on_and_on_the_card(
     assert "The generator has collapsed" in (Path(output.out.strip()) / "README.md").read_text()
 
 
+def test_a_trace_is_of_one_network(learned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["trace", str(learned)]) == 2
+    assert "has several networks (generator, discriminator), and a row is traced" in capsys.readouterr().err
+
+
 def test_a_sigmoid_at_the_end_changes_nothing(tmp_path: Path) -> None:
     runs = []
     for activation in ("linear", "sigmoid"):
