@@ -60,8 +60,16 @@ class Gan(Model):
     conditional: bool = Field(
         default=False, description="Learn rows by the label in `data.target`, which layers then read as `input.label`."
     )
-    generator: list[Node] = Field(min_length=1, description="The layers from the noise to a row.")
-    discriminator: list[Node] = Field(min_length=1, description="The layers from a row to one number.")
+    generator: list[Node] = Field(
+        min_length=1,
+        description="The layers from the noise to a row.",
+        examples=[[{"type": "dense", "units": 64, "activation": "sigmoid"}]],
+    )
+    discriminator: list[Node] = Field(
+        min_length=1,
+        description="The layers from a row to one number.",
+        examples=[[{"type": "dense", "units": 1}]],
+    )
 
     def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> GanPlan:
         """Lay both networks out, without labels; raises ``SpecError`` with every mistake."""
