@@ -7,11 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nnkit.errors import explained
+from nnkit.errors import GateError, explained
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nnkit.commands.evaluate import EvaluationReport
+    from nnkit.commands.quality import QualityReport
     from nnkit.engine.listener import Listener
     from nnkit.tables import Table
 
@@ -49,6 +51,19 @@ def print_run(run: "Path", json: bool, quiet: bool) -> None:
 
         say(metrics_lines(metrics))
     print_text(f"{run}\n")
+
+
+def print_report(report: "EvaluationReport | QualityReport", json: bool) -> None:
+    """Print how good a model is, as tables or as JSON; raises ``GateError`` where it is not as good as it must be."""
+    from nnkit.summaries import evaluation_tables
+
+    say("\n".join(report.notes))
+    if json:
+        print_json(report.to_json())
+    else:
+        print_tables(evaluation_tables(report))
+    if report.failed:
+        raise GateError("\n".join(report.failed))
 
 
 def print_tables(found: "Sequence[Table]") -> None:

@@ -128,6 +128,13 @@ DrawingForm = Annotated[
     DrawingFormat | None, typer.Option("--format", help="Format of the drawing; without --out print it instead.")
 ]
 
+Classifier = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", help="Judge rows that a generative model draws by this run of a classifier."),
+]
+JudgedCount = Annotated[int, typer.Option("--count", "-n", help="Rows to draw for the classifier.")]
+JudgedSeed = Annotated[int, typer.Option(help="Another seed draws other rows for the classifier.")]
+
 PARAMETERS = {"--set": "sets", "-n": "count", "--format": "form"}
 """Options whose values go by another name in the code."""
 

@@ -130,6 +130,11 @@ class Ready:
         return drawn | filled(self.plan, self.start.weights, drawn) if self.start else drawn
 
     @property
+    def notes(self) -> list[str]:
+        """What a person should know of the data, and of what the procedure will make of it."""
+        return [*self.prepared.notes, *self.experiment.training.procedure.notes(self.plan, self.prepared)]
+
+    @property
     def engine(self) -> EngineChoice:
         """What will compute the training, and why."""
         training, augmented = self.experiment.training, bool(self.prepared.augment)

@@ -20,7 +20,9 @@ ALWAYS = {
     *("metrics.json", "history.png", "gradients.png", "predictions.csv", "checkpoints", "README.md"),
 }
 FORECASTS = {"airline_forecast", "electricity_forecast", "seasonal_forecast"}
-NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS
+MAKERS = {"digits_gan", "digits_diffusion", "mnist_gan", "mnist_diffusion"}
+"""Experiments whose models make rows."""
+NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS | MAKERS
 BY_HAND = {
     "forward_two_layers": [364],
     "forward_relu": [-3],
@@ -37,6 +39,13 @@ PUBLIC = {
         "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
         "data.split.test.images": "mnist/t5k-even-images-idx3-ubyte.gz",
         "data.split.test.labels": "mnist/t5k-even-labels-idx1-ubyte.gz",
+    },
+    **{
+        name: {
+            "data.source.images": "mnist/train-images-idx3-ubyte.gz",
+            "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
+        }
+        for name in ("mnist_gan", "mnist_diffusion")
     },
     "fashion_cnn": {
         "data.source.images": "fashion_mnist/train10k-images-idx3-ubyte.gz",
@@ -60,7 +69,10 @@ PUBLIC = {
 """Where the experiments on public data find it in the developers' folder."""
 SMALL = {
     name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees", "named_entities")
-} | {"shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"]}
+} | {
+    **{name: ["data.split.train=200", "data.split.test=0.002"] for name in ("mnist_gan", "mnist_diffusion")},
+    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"],
+}
 """What makes the training of an experiment short enough for a test."""
 
 UPPER = {"transfer_digits": "transfer_digits_base"}
@@ -145,6 +157,7 @@ def test_trains_to_a_whole_run_folder(
     beside = {name for values in metrics.values() for name in list(values)[len(expected) :]}
     assert ({name.partition("_")[0] for name in beside} == {"naive", "seasonal"}) == (spec.stem in FORECASTS)
     assert (folder / "forecast.png").exists() == (spec.stem in FORECASTS)
+    assert (folder / "samples.png").exists() == (spec.stem in MAKERS)
 
 
 @pytest.mark.parametrize(("name", "numbers"), BY_HAND.items())

@@ -139,7 +139,8 @@ def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> No
         confusion = run.read(CONFUSION).decode()
     except RunError:
         confusion = None
-    words = [finding.words for finding in findings(run.history())] if (run.path / HISTORY).exists() else []
+    records = run.history() if (run.path / HISTORY).exists() else []
+    words = [finding.words for finding in findings(records)] + experiment.training.procedure.findings(records)
     metrics = run.metrics()
     words += beaten(list(metrics.get("mean", metrics).values())[-1])
     run.write(CARD, model_card(manifest, experiment, metrics, confusion, words))

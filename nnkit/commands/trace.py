@@ -14,7 +14,7 @@ from nnkit.data.pipeline import Pipeline
 from nnkit.errors import UsageError
 from nnkit.inference import plan_of
 from nnkit.layers.base import Activated
-from nnkit.models.plan import Plan, value_name
+from nnkit.models.plan import PartedPlan, Plan, value_name
 from nnkit.procedures.base import RowLoss
 from nnkit.runs.folder import RunFolder
 from nnkit.runs.pretrained import load_whole
@@ -55,6 +55,7 @@ def trace(
     subject = _of_run(path) if is_run(path) else _of_spec(path, overrides)
     if subject.pipeline.tree_input is not None:
         raise UsageError(f"{path}: trees cannot be traced; nnkit predict --format trees tells what every node gives")
+    _check_one_network(path, subject)
     chosen = choose_row(
         subject.pipeline, data, row, by_hand, subject.needs_target(of), subject.first if data is None else 0
     )
@@ -113,6 +114,15 @@ class _Subject:
         if of == LOSS and self.loss is None:
             raise UsageError("--of loss: this procedure has no loss of a row; ask for --of output, or for another node")
         return of == LOSS if of is not None or not self.learns else None
+
+
+def _check_one_network(path: Path, subject: _Subject) -> None:
+    """Raise ``UsageError`` for several networks, and for one that reads more than a row of data."""
+    plan = subject.plan
+    if isinstance(plan, PartedPlan):
+        raise UsageError(f"{path}: has several networks ({', '.join(plan.parts)}), and a row is traced through one")
+    if beside := [name for name in plan.inputs if name not in subject.pipeline.input_shapes]:
+        raise UsageError(f"{path}: reads {' and '.join(beside)} beside a row of data, and a row alone is traced")
 
 
 def _of_spec(path: Path, overrides: Sequence[str]) -> _Subject:

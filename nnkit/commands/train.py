@@ -172,7 +172,7 @@ def _finish(
     listener: "Listener | None",
 ) -> None:
     watching = _listener(listener)
-    for note in first.prepared.notes:
+    for note in first.notes:
         watching.note(note)
     try:
         with stopping_on_signals() as stop, sealing(run, manifest):

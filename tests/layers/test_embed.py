@@ -44,3 +44,10 @@ def test_tokens_of_which_some_become_unknown_are_still_tokens() -> None:
     layers = [{"type": "input_dropout", "rate": 0.2}, {"type": "embedding", "output_dim": 2}]
     plan = MODELS.decode({"type": "network", "layers": layers}).plan({"input": (None,)}, {"input": 7})
     assert plan.nodes[1].weights["embeddings"].shape == (7, 2)
+
+
+def test_a_time_is_one_number() -> None:
+    layer = LAYERS.decode({"type": "time_embedding", "units": 6})
+    assert layer.out_shape((1,)) == (6,)
+    with pytest.raises(ShapeError, match="time_embedding reads one time, a last axis of 1, got 3"):
+        layer.out_shape((3,))
