@@ -1,13 +1,13 @@
 """Named entities by looking them up: ``python -m benchmarks.entities TRAIN TEST [RUN]``.
 
 The baseline of `experiments/named_entities.yaml`: a dictionary of the entities of TRAIN, each with its most frequent
-type, of which the longest that fits is taken at each word of TEST. With the folder of a RUN its model is scored on the
-same sentences by the same scorer, that of the standard (conlleval).
+type, of which the longest that fits is taken at each word of TEST; once as they are written, once in small letters.
+With the folder of a RUN its model is scored on the same sentences by the same scorer, that of the standard (conlleval).
 """
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -62,6 +62,11 @@ def looked_up(sentence: Sequence[str], known: Mapping[Phrase, str]) -> list[str]
     return tags
 
 
+def spelled(words: Sequence[Sequence[str]], spelling: Callable[[str], str]) -> list[list[str]]:
+    """Return sentences with every word as ``spelling`` writes it."""
+    return [list(map(spelling, sentence)) for sentence in words]
+
+
 def scored(truth: Sequence[Sequence[str]], decided: Sequence[Sequence[str]]) -> EntityCounts:
     """Compare tags with the truth."""
     both = Lists.of([*truth, *decided])
@@ -73,20 +78,21 @@ def line(name: str, counts: Sequence[int]) -> str:
     """Write precision, recall and F1 of hits, entities found and entities there."""
     hits, found, there = counts
     shares = (hits / max(found, 1), hits / max(there, 1), 2 * hits / max(found + there, 1))
-    return f"{name:<12}" + "".join(f"{share:10.4f}" for share in shares)
+    return f"{name:<16}" + "".join(f"{share:10.4f}" for share in shares)
 
 
 def main(train: Path, test: Path, run: Path | None = None) -> None:
     """Print what the dictionary scores, and what a run does."""
-    words, tags = read(test)
-    known = learned(*read(train))
-    counts = scored(tags, [looked_up(sentence, known) for sentence in words])
-    print(f"{'':<12}{'precision':>10}{'recall':>10}{'F1':>10}")
-    print(line("dictionary", [int(np.sum(each)) for each in counts]))
+    (train_words, train_tags), (words, tags) = read(train), read(test)
+    print(f"{'':<16}{'precision':>10}{'recall':>10}{'F1':>10}")
+    for name, spelling in (("as written", str), ("small letters", str.lower)):
+        known = learned(spelled(train_words, spelling), train_tags)
+        counts = scored(tags, [looked_up(sentence, known) for sentence in spelled(words, spelling)])
+        print(line(name, [int(np.sum(each)) for each in counts]))
     if run is not None:
         values = evaluate(run, test, fail_under=["entity_f1=0", "entity_precision=0", "entity_recall=0"]).values
         shares = (values[f"entity_{name}"] or 0.0 for name in ("precision", "recall", "f1"))
-        print(f"{'model':<12}" + "".join(f"{share:10.4f}" for share in shares))
+        print(f"{'model':<16}" + "".join(f"{share:10.4f}" for share in shares))
 
 
 if __name__ == "__main__":

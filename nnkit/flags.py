@@ -69,7 +69,8 @@ Rows = Annotated[
     typer.Argument(metavar="DATA", help="A file or a folder of pictures, or - for stdin; else the run's own data."),
 ]
 Columns = Annotated[
-    str | None, typer.Option(metavar="A,B,...", help="Names of the columns of a CSV input without a header.")
+    str | None,
+    typer.Option(metavar="A,B,...", help="Names of the columns of a CSV input without a header, or of CoNLL."),
 ]
 PredictionsForm = Annotated[
     OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")

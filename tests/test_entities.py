@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnkit.evaluation import evaluate
-from nnkit.metrics import METRICS, compute_all
+from nnkit.metrics import METRICS, compute_all, or_defaults
 from nnkit.metrics.entities import Sentences, entities, entity_counts, misfit
 from nnkit.tasks import Scheme
 
@@ -123,6 +123,12 @@ def test_plain_tags_have_the_metrics_of_classes() -> None:
     result = evaluate(np.array([0, 1, 1, 1]), np.eye(2)[[0, 1, 0, 1]], "tagging", names, metrics, sentences=sentences)
     assert result.values == {"accuracy": 0.75, "f1": pytest.approx((2 / 3 + 4 / 5) / 2)}
     assert [row["class"] for row in result.per_class] == names
+
+
+def test_the_usual_metrics_are_those_of_entities_where_tags_mark_some() -> None:
+    keys = [metric.key for metric in or_defaults([], "tagging", scheme="BIO")]
+    assert keys == ["entity_f1", "entity_precision", "entity_recall", "accuracy"]
+    assert [metric.key for metric in or_defaults([], "tagging")] == ["accuracy", "f1", "log_loss"]
 
 
 @pytest.mark.parametrize(

@@ -175,8 +175,12 @@ def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) 
 
 
 def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric:
-    trees = pipeline.tree_input is not None
-    names = [name for name, kind in METRICS.entries.items() if pipeline.task in kind.tasks and kind.of_nodes <= trees]
+    trees, marked = pipeline.tree_input is not None, pipeline.known.source.tag_scheme != "none"
+    names = [
+        name
+        for name, kind in METRICS.entries.items()
+        if pipeline.task in kind.tasks and kind.of_nodes <= trees and kind.of_entities <= marked
+    ]
     if gate.metric in names:
         if reason := unfit_metric(gate.metric, pipeline):
             raise UsageError(f"--fail-under {reason}")

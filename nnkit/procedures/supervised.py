@@ -18,7 +18,7 @@ from nnkit.procedures import language
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
 from nnkit.procedures.outputs import apply, expected_output, step_options, to_float64
 from nnkit.procedures.tagging import tag_problems, tag_score
-from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, tree_truth
+from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, truth_of
 from nnkit.shapes import show
 from nnkit.tasks import Task
 
@@ -362,20 +362,12 @@ class Supervised(Procedure):
         return Scoring(
             score=chosen if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
-            truth=_truth(train),
-            validation_truth=_truth(validation) if validation else None,
+            truth=truth_of(train),
+            validation_truth=truth_of(validation) if validation else None,
             keep=language.keep(pipeline),
             yardstick=train.yardstick,
             validation_yardstick=validation.yardstick if validation else None,
         )
-
-
-def _truth(rows: "Dataset") -> "Truth":
-    """Return the truth of each output."""
-    if rows.trees is not None:
-        return tree_truth(rows)
-    truth: Truth = rows.truth
-    return truth
 
 
 def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:

@@ -348,6 +348,32 @@ def test_mistakes_in_a_spec_are_told(
     assert path.exists()
 
 
+def test_plain_tags_are_judged_as_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, 40, training__metrics=[], training__epochs=1)
+    (tmp_path / "news.conll").write_text("a DET\nb NOUN\n\n" * 20)
+    changes = [
+        "--set",
+        "data.source.scheme=none",
+        "--set",
+        "model.layers[7].units=2",
+        "--set",
+        "data.split={test: 0.5}",
+    ]
+    folder = Path(output(["train", path, "--out", tmp_path / "runs", "-q", *changes], capsys).strip())
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert list(metrics["test"]) == ["accuracy", "f1", "log_loss"]
+    report = json.loads(output(["evaluate", folder, "--json"], capsys))
+    assert [row["class"] for row in report["per_class"]] == ["DET", "NOUN"]
+    message = failing(["evaluate", folder, "--fail-under", "entity_f1=0.1"], 2, capsys)
+    assert "--fail-under entity_f1: no such metric" in message
+
+
+def test_seeds_are_told_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, 40, training__epochs=1)
+    folder = output(["train", path, "--seeds", "0,1", "--jobs", "1", "-q", "--out", tmp_path / "runs"], capsys).strip()
+    assert "test, mean of 2 seeds" in output(["evaluate", folder], capsys)
+
+
 def test_the_last_layer_must_give_a_row_for_each_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path, 30)
     message = failing(["check", path, "--set", "model.layers[7].units=5"], 3, capsys)

@@ -166,6 +166,8 @@ MISTAKES: list[tuple[dict[str, Any], Task, str]] = [
     ),
     ({"transforms": [{**WORDS, "into": "token"}]}, "multiclass", "into: two columns would be called 'token'; choose"),
     ({"transforms": [{"type": "one_hot", "columns": ["token"]}]}, "multiclass", "token hold arrays"),
+    ({"transforms": [{"type": "standard_scale", "columns": ["token"]}]}, "multiclass", "for numbers; token hold text"),
+    ({"transforms": ["standard_scale"]}, "multiclass", "a model takes numbers, and token holds lists of words"),
     ({"positive": "O"}, "multiclass", "data.positive: is for two classes; this experiment is tagging"),
     ({"target_transform": "log"}, "multiclass", "target_transform: is for regression; this experiment is tagging"),
     ({"split": {"test": 0.5, "group": "tag"}}, "multiclass", "tag is named by target and by split|only features can"),

@@ -9,7 +9,7 @@ import pytest
 from nnkit.data.pipeline import Pipeline
 from nnkit.data.prepare import Prepared
 from nnkit.engine.ragged import Ragged
-from nnkit.errors import DataError, RunError
+from nnkit.errors import DataError, RunError, SpecError
 from tests.data.helpers import prepared, write
 
 TEXTS = ["To be", "or not to be", "that is", "the question", "To be"]
@@ -53,6 +53,13 @@ def test_the_vocabulary_is_that_of_the_training_rows(tmp_path: Path) -> None:
     }
     assert result.test is not None
     assert rows(result.test.inputs["input"])[0] == [0, 0]
+
+
+def test_sequences_are_not_scaled(tmp_path: Path) -> None:
+    words = {"type": "words", "columns": ["text"]}
+    assert rows(texts(tmp_path, words, "standard_scale").train.inputs["input"])[0] == [2, 1]
+    with pytest.raises(SpecError, match="standard_scale is for numbers; text hold sequences: leave them out of it"):
+        texts(tmp_path, words, {"type": "standard_scale", "columns": ["text"]})
 
 
 def test_fresh_texts_go_through_a_stored_pipeline(tmp_path: Path) -> None:
