@@ -6,6 +6,7 @@ training restricted Boltzmann machines").
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Self
 
@@ -95,12 +96,6 @@ class Machine:
         rise = -turn[:, 0] * self.visible_bias[flips] - turned.sum(1)
         return v.shape[1] * functional.logsigmoid(rise)
 
-    def to(self, dtype: torch.dtype) -> "Machine":
-        """Return a copy in another precision."""
-        weights = (self.kernel, self.visible_bias, self.hidden_bias)
-        kernel, visible, hidden = (weight.to(dtype, copy=True) for weight in weights)
-        return replace(self, kernel=kernel, visible_bias=visible, hidden_bias=hidden)
-
 
 def bernoulli(chances: Tensor, draws: Draws, name: str) -> Tensor:
     """Draw ones and zeros [n, units] with these chances of a one."""
@@ -156,7 +151,7 @@ class Rbm(nn.Module):
     """A machine as a network of one layer: rows [n, ...] in, the means of hidden units [n, hidden] out.
 
     Beside its weights it has the mean of the training rows, by which the estimate of its partition function begins,
-    and the logarithm of that function, NaN until it is known.
+    and the logarithm of that function, 0 until it is known.
     """
 
     kernel: Tensor
@@ -247,3 +242,78 @@ class Annealing:
         mean = float(self.log_weights.logsumexp(0)) - math.log(count)
         shares = (self.log_weights - mean).exp()
         return start + mean, float(shares.std(correction=1)) / math.sqrt(count)
+
+
+class Stage(nn.Module):
+    """A layer of a deep belief net: a dense layer upwards, and beside it the machine that it was trained as.
+
+    Rows [n, ...] in, [n, hidden] out: the means of Bernoulli units, or max(0, x) for rectified ones.
+    """
+
+    def __init__(self, inputs: int, units: int, visible: Visible, hidden: Hidden) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.zeros(inputs, units))
+        self.bias = nn.Parameter(torch.zeros(units))
+        self.down_kernel = nn.Parameter(torch.zeros(inputs, units), requires_grad=False)
+        self.visible_bias = nn.Parameter(torch.zeros(inputs), requires_grad=False)
+        self.hidden_bias = nn.Parameter(torch.zeros(units), requires_grad=False)
+        self.kinds: tuple[Visible, Hidden] = (visible, hidden)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Train what goes up, or not; what goes down has no gradients."""
+        self.train_down(False)
+        for weight in (self.kernel, self.bias):
+            weight.requires_grad_(requires_grad)
+        return self
+
+    def train_down(self, requires_grad: bool) -> None:
+        """Train what goes down as well, as a decoder, or not."""
+        for weight in (self.down_kernel, self.visible_bias):
+            weight.requires_grad_(requires_grad)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine of the weights downwards, which are the same tensors."""
+        weights = (self.down_kernel, self.visible_bias, self.hidden_bias)
+        return Machine(*(weight.detach() for weight in weights), *self.kinds)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the layer above sees."""
+        y = torch.addmm(self.bias, x.flatten(1), self.kernel)
+        return torch.sigmoid(y) if self.kinds[1] == "bernoulli" else torch.relu(y)
+
+    def decoded(self, y: Tensor) -> Tensor:
+        """Return what an autoencoder gives back of what the layer above sees, before a sigmoid of Bernoulli units."""
+        return torch.addmm(self.visible_bias, y, self.down_kernel.t())
+
+    @torch.no_grad()
+    def begin(self, mean: Tensor) -> None:
+        """Start the way down from the weights upwards and the mean of what the layer will see [visible]."""
+        self.down_kernel.copy_(self.kernel)
+        self.hidden_bias.copy_(self.bias)
+        self.visible_bias.copy_(odds(mean, self.kinds[0]))
+
+    @torch.no_grad()
+    def adopt(self) -> None:
+        """Take over upwards what the machine has learned."""
+        self.kernel.copy_(self.down_kernel)
+        self.bias.copy_(self.hidden_bias)
+
+
+@torch.no_grad()
+def dreamt(stages: Sequence[Machine], count: int, steps: int, draws: Draws) -> Tensor:
+    """Draw rows [count, visible] by ``steps`` steps of Gibbs sampling in the top machine, then down through the others.
+
+    The machines stand from the lowest up. Given are the means of the last draw, which show more than the draw itself.
+    """
+    *below, top = stages
+    h = top.hidden_sample(top.hidden_bias.expand(count, -1).contiguous(), draws, "hidden")
+    for _ in range(steps - 1):
+        v = top.visible_sample(h, draws, "visible")
+        h = top.hidden_sample(top.hidden_input(v), draws, "hidden")
+    for machine, lower in zip(reversed(stages), reversed(below), strict=False):
+        if lower.hidden == "bernoulli":
+            h = machine.visible_sample(h, draws, "down")
+        else:
+            h = machine.visible_mean(h).clamp_(min=0)
+    return stages[0].visible_mean(h)
