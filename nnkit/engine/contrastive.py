@@ -200,7 +200,7 @@ class ContrastivePhase:
     def summary(self, epoch: int) -> dict[str, float]:
         """Return the values of some training rows and of the validation rows, and what differs between both.
 
-        ``loss`` is the mean squared error of a reconstruction without draws.
+        ``error`` is the mean squared error of a reconstruction without draws.
         """
         values = {
             f"{name}_{key}": value for name, rows in self._watched.items() for key, value in self._values(name, rows)
@@ -217,12 +217,12 @@ class ContrastivePhase:
         """Yield the means over rows of their reconstruction error, free energy and pseudo-likelihood."""
         machine = self._machine
         flips = torch.from_numpy(self._flips[name]).to(machine.kernel.device)
-        columns: dict[str, list[Tensor]] = {"loss": [], "free_energy": []}
+        columns: dict[str, list[Tensor]] = {"error": [], "free_energy": []}
         if machine.visible == "bernoulli":
             columns["pseudo_likelihood"] = []
         for part, flipped in zip(rows.split(PART), torch.split(flips, PART), strict=True):
             v = self._see(part, None)
-            columns["loss"].append((v - machine.reconstructed(v)).square().mean(1))
+            columns["error"].append((v - machine.reconstructed(v)).square().mean(1))
             columns["free_energy"].append(machine.free_energy(v))
             if machine.visible == "bernoulli":
                 columns["pseudo_likelihood"].append(machine.pseudo_likelihood(v, flipped))

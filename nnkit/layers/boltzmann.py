@@ -69,7 +69,8 @@ class Rbm(Boltzmann):
 class Stage(Boltzmann):
     """A layer of a deep belief net: `kernel` and `bias` upwards, and what pretraining left for the way downwards.
 
-    That is `down_kernel` (visible x hidden), `visible_bias` and `hidden_bias`, which fine-tuning leaves as they are.
+    That is `down_kernel` (visible x hidden), `visible_bias`, `hidden_bias` and `visible_mean`, the mean of what the
+    layer saw; fine-tuning leaves them as they are.
     """
 
     type_name = "stage"
@@ -84,6 +85,7 @@ class Stage(Boltzmann):
             "down_kernel": Weight(kernel.shape, ZEROS, 1, 1, trained=False),
             "visible_bias": _zeros(kernel.shape[0]),
             "hidden_bias": _zeros(self.units),
+            "visible_mean": _zeros(kernel.shape[0]),
         }
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":

@@ -39,9 +39,9 @@ class HiddenLayer(Options):
 class DeepBelief(Model):
     """Layers of hidden units that are trained one after the other without labels, and a head for the classes.
 
-    The data has one input, of numbers or pictures. Layers are called `layer_1`, `layer_2`, ... Weights of each: `kernel`
-    and `bias` upwards, which fine-tuning changes; and `down_kernel`, `visible_bias` and `hidden_bias` as pretraining
-    left them, by which `nnkit generate` draws (Hinton, Osindero and Teh, 2006).
+    The data has one input, of numbers or pictures. Layers are called `layer_1`, `layer_2`, ... Weights of each:
+    `kernel` and `bias` upwards, which fine-tuning changes; and `down_kernel`, `visible_bias`, `hidden_bias` and
+    `visible_mean` as pretraining left them, by which `nnkit generate` draws (Hinton, Osindero and Teh, 2006).
     """
 
     layers: list[HiddenLayer] = Field(min_length=1, description="The layers of hidden units, from the lowest up.")
@@ -50,9 +50,7 @@ class DeepBelief(Model):
         description="`bernoulli` for values from 0 to 1, those between taken for chances; `gaussian` for any numbers, "
         "with a variance of 1: scale them by standard_scale.",
     )
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of each layer's outputs dropped in fine-tuning."
-    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of each layer's outputs dropped in fine-tuning.")
     head: list[Node] | None = Field(
         default=None,
         min_length=1,
@@ -75,7 +73,7 @@ class DeepBelief(Model):
 
     def _laid_out(self, inputs: Mapping[str, Shape], head: list[Node]) -> Plan:
         nodes, paths = list[Node](), list[Path]()
-        for number, layer in enumerate(self.layers):
+        for number in range(len(self.layers)):
             path = ("model", "layers", number)
             nodes.append(Node(layer=self._stage(number), name=f"layer_{number + 1}"))
             paths.append(path)

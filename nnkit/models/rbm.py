@@ -54,9 +54,7 @@ class RestrictedBoltzmann(Model):
         if self.binarise is not None and self.visible == "gaussian":
             message = "makes values 0 or 1, and gaussian visible units are for other numbers; leave out one of both"
             raise SpecError([Problem(("model", "binarise"), message)])
-        layer = Rbm(
-            units=self.units, visible=self.visible, hidden=self.hidden, binarise=self.binarise, init=self.init
-        )
+        layer = Rbm(units=self.units, visible=self.visible, hidden=self.hidden, binarise=self.binarise, init=self.init)
         node, output, weights = Node(layer=layer, name=NAME), layer.out_shape(shape), layer.weights(shape)
         planned = PlannedNode(NAME, node, (value_name(name),), (shape,), output, ("model",), weights)
         return Plan((planned,), {name: shape})

@@ -124,6 +124,25 @@ def odds(mean: Tensor, visible: Visible) -> Tensor:
     return torch.logit(mean.clamp(LEAST, 1 - LEAST)) if visible == "bernoulli" else mean.clone()
 
 
+def alone(machine: Machine, base: Tensor, count: int, draws: Draws) -> Tensor:
+    """Draw visible values [count, visible] of units with the biases ``base`` that do not know of hidden ones."""
+    h = base.new_zeros(count, machine.kernel.shape[1])
+    return replace(machine, visible_bias=base).visible_sample(h, draws, "visible")
+
+
+def moved(
+    machine: Machine, base: Tensor, v: Tensor, beta: float, draws: Draws, hidden_input: Tensor | None = None
+) -> Tensor:
+    """Draw visible values [n, visible] anew by a step of Gibbs sampling at an inverse temperature.
+
+    At 0 units are independent, with the biases ``base``, and at 1 they are the machine's.
+    """
+    x = machine.hidden_input(v) if hidden_input is None else hidden_input
+    h = machine.hidden_sample(x * beta, draws, "hidden")
+    warm = replace(machine, visible_bias=torch.lerp(base, machine.visible_bias, beta))
+    return warm.visible_sample(h * beta, draws, "visible")
+
+
 class Binarise(nn.Module):
     """Makes rows [n, ...] flat and, where asked, each of their values 0 or 1.
 
@@ -210,9 +229,7 @@ class Annealing:
     @classmethod
     def start(cls, machine: Machine, base: Tensor, chains: int, draws: Draws) -> Self:
         """Draw the first states."""
-        empty = base.new_zeros(chains, machine.kernel.shape[1])
-        alone = replace(machine, kernel=torch.zeros_like(machine.kernel), visible_bias=base)
-        states = alone.visible_sample(empty, draws, "annealing_visible")
+        states = alone(machine, base, chains, draws)
         return cls(machine, base, states, torch.zeros(chains, dtype=torch.float64, device=base.device))
 
     def step(self, before: float, beta: float, draws: Draws) -> None:
@@ -222,12 +239,7 @@ class Annealing:
         slope = self.chains @ (machine.visible_bias - self.base)
         gained = (functional.softplus(x * beta) - functional.softplus(x * before)).sum(1)
         self.log_weights += slope.double() * (beta - before) + gained.double()
-        h = bernoulli(torch.sigmoid(x * beta), draws, "annealing_hidden")
-        y = torch.addmm(torch.lerp(self.base, machine.visible_bias, beta), h, machine.kernel.t(), alpha=beta)
-        if machine.visible == "bernoulli":
-            self.chains = bernoulli(torch.sigmoid(y), draws, "annealing_visible")
-        else:
-            self.chains = y + draws.normal("annealing_visible", y)
+        self.chains = moved(machine, self.base, self.chains, beta, draws, x)
 
     def result(self) -> tuple[float, float]:
         """Return the log partition function and the standard error of it."""
@@ -250,6 +262,8 @@ class Stage(nn.Module):
     Rows [n, ...] in, [n, hidden] out: the means of Bernoulli units, or max(0, x) for rectified ones.
     """
 
+    visible_mean: Tensor
+
     def __init__(self, inputs: int, units: int, visible: Visible, hidden: Hidden) -> None:
         super().__init__()
         self.kernel = nn.Parameter(torch.zeros(inputs, units))
@@ -257,6 +271,7 @@ class Stage(nn.Module):
         self.down_kernel = nn.Parameter(torch.zeros(inputs, units), requires_grad=False)
         self.visible_bias = nn.Parameter(torch.zeros(inputs), requires_grad=False)
         self.hidden_bias = nn.Parameter(torch.zeros(units), requires_grad=False)
+        self.register_buffer("visible_mean", torch.zeros(inputs))
         self.kinds: tuple[Visible, Hidden] = (visible, hidden)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
@@ -274,8 +289,8 @@ class Stage(nn.Module):
     @property
     def machine(self) -> Machine:
         """The machine of the weights downwards, which are the same tensors."""
-        weights = (self.down_kernel, self.visible_bias, self.hidden_bias)
-        return Machine(*(weight.detach() for weight in weights), *self.kinds)
+        kernel, visible, hidden = self.down_kernel.detach(), self.visible_bias.detach(), self.hidden_bias.detach()
+        return Machine(kernel, visible, hidden, *self.kinds)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what the layer above sees."""
@@ -291,6 +306,7 @@ class Stage(nn.Module):
         """Start the way down from the weights upwards and the mean of what the layer will see [visible]."""
         self.down_kernel.copy_(self.kernel)
         self.hidden_bias.copy_(self.bias)
+        self.visible_mean.copy_(mean)
         self.visible_bias.copy_(odds(mean, self.kinds[0]))
 
     @torch.no_grad()
@@ -301,16 +317,19 @@ class Stage(nn.Module):
 
 
 @torch.no_grad()
-def dreamt(stages: Sequence[Machine], count: int, steps: int, draws: Draws) -> Tensor:
+def dreamt(stages: Sequence[Machine], mean: Tensor, count: int, steps: int, draws: Draws) -> Tensor:
     """Draw rows [count, visible] by ``steps`` steps of Gibbs sampling in the top machine, then down through the others.
 
-    The machines stand from the lowest up. Given are the means of the last draw, which show more than the draw itself.
+    The machines stand from the lowest up; ``mean`` [top visible] is that of what the top one has learned from. In the
+    first half of the steps the chains cool down from independent units, so that they end in many places and not in the
+    one that is nearest. Given are the means of the last draw, which show more than the draw itself.
     """
     *below, top = stages
-    h = top.hidden_sample(top.hidden_bias.expand(count, -1).contiguous(), draws, "hidden")
-    for _ in range(steps - 1):
-        v = top.visible_sample(h, draws, "visible")
-        h = top.hidden_sample(top.hidden_input(v), draws, "hidden")
+    base = odds(mean, top.visible)
+    v = alone(top, base, count, draws)
+    for number in range(1, steps):
+        v = moved(top, base, v, min(1.0, 2 * number / steps), draws)
+    h = top.hidden_sample(top.hidden_input(v), draws, "hidden")
     for machine, lower in zip(reversed(stages), reversed(below), strict=False):
         if lower.hidden == "bernoulli":
             h = machine.visible_sample(h, draws, "down")

@@ -12,6 +12,7 @@ from nnkit.layers.boltzmann import Visible
 from nnkit.optimizers import Share
 from nnkit.procedures.base import Loop
 from nnkit.schedules import ScheduleChoice
+from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from nnkit.engine.batches import Batch
     from nnkit.engine.contrastive import Contrast
     from nnkit.engine.draws import PhaseDraws
-    from nnkit.nn.rbm import Machine
+    from nnkit.nn.rbm import Draws, Machine
 
 USUAL_STEPS = 1000
 MOST_AT_ONCE = 1000
@@ -51,8 +52,8 @@ class ContrastOptions(Options):
     k: int = Field(default=1, gt=0, description="Times that visible values are drawn anew in each step, as in CD-k.")
     persistent: bool = Field(
         default=False,
-        description="Go on with the draws of the step before instead of starting at the rows (Tieleman, 2008): a better "
-        "model of the data, to be had with a smaller learning rate. There is a chain for each row of a batch.",
+        description="Go on with the draws of the step before instead of starting at the rows (Tieleman, 2008): a "
+        "better model of the data, to be had with a smaller learning rate. There is a chain for each row of a batch.",
     )
     lr: float = Field(default=0.05, gt=0, description="Learning rate before any schedule, of the mean over a batch.")
     schedule: ScheduleChoice | None = Field(default=None, description="Factor on the learning rate over the epochs.")
@@ -122,8 +123,8 @@ def out_of_range(prepared: "Prepared", visible: Visible) -> list[Problem]:
         return []
     column = int((flat.argmin() if low < 0 else flat.argmax()) % flat.shape[1])
     message = (
-        f"bernoulli units take values from 0 to 1, and the training rows have {low:g} to {high:g}, as in "
-        f"{_title(prepared.pipeline, name, column)}: scale them by the transform min_max_scale, or set visible: gaussian"
+        f"bernoulli units take values from 0 to 1, and the training rows have {low:g} to {high:g}, as "
+        f"in {_title(prepared.pipeline, name, column)}: scale them by min_max_scale, or set visible: gaussian"
     )
     return [Problem(("model", "visible"), message)]
 
@@ -147,10 +148,12 @@ def mean_seen(rows: "Batch", see: "Callable[[Batch, PhaseDraws | None], torch.Te
 class GibbsSampler:
     """Draws rows from a stack of machines, the lowest first, of which rows have the shape ``shape``."""
 
-    def __init__(self, stages: "Sequence[Machine]", name: str, shape: Sequence[int]) -> None:
+    def __init__(self, stages: "Sequence[Machine]", mean: "torch.Tensor", name: str, shape: Shape) -> None:
+        """``mean`` [top visible] is that of what the top machine has learned from."""
         self._stages = stages
+        self._mean = mean
         self._name = name
-        self._shape = tuple(shape)
+        self._shape = shape
 
     def sample(self, count: int, seed: int, label: str | None, steps: int | None) -> "dict[str, NDArray[np.float32]]":
         """Return ``count`` rows after ``steps`` steps of Gibbs sampling, 1,000 where that is None."""
@@ -159,16 +162,20 @@ class GibbsSampler:
 
         from nnkit.errors import UsageError
         from nnkit.nn.random import GeneratorDraws
-        from nnkit.nn.rbm import dreamt
 
         if label is not None:
             raise UsageError(f"--label {label}: a Boltzmann machine knows no labels; leave it out")
         kernel = self._stages[0].kernel
         draws = GeneratorDraws(torch.Generator(kernel.device).manual_seed(seed))
         sizes = [min(MOST_AT_ONCE, count - start) for start in range(0, count, MOST_AT_ONCE)]
-        parts = [dreamt(self._stages, size, steps or USUAL_STEPS, draws).float().cpu().numpy() for size in sizes]
+        parts = [self._draw(size, steps or USUAL_STEPS, draws).float().cpu().numpy() for size in sizes]
         rows = np.concatenate(parts) if parts else np.empty((0, kernel.shape[0]), np.float32)
-        return {self._name: rows.reshape(-1, *self._shape)}
+        return {self._name: rows.reshape(-1, *(axis or 0 for axis in self._shape))}
+
+    def _draw(self, count: int, steps: int, draws: "Draws") -> "torch.Tensor":
+        from nnkit.nn.rbm import dreamt
+
+        return dreamt(self._stages, self._mean, count, steps, draws)
 
 
 def floats_of(rows: "Batch", dtype: "torch.dtype") -> "torch.Tensor":

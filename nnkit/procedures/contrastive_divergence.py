@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 PHASE, PARTITION = "contrastive_divergence", "partition"
 ERROR, FREE_ENERGY, LOG_LIKELIHOOD = "error", "free_energy", "log_likelihood"
+PSEUDO_LIKELIHOOD = "pseudo_likelihood"
 DRAWN = 64
 """Samples in the run folder's picture."""
 FILTERS = 100
@@ -59,17 +60,18 @@ class ContrastiveDivergence(Unlabelled, ContrastOptions):
 
     After the training, a phase of its own estimates the partition function by annealed importance sampling, so that
     log-likelihoods are known, in nats. The history has of up to 5,000 training rows and of the validation rows, after
-    each epoch: `loss`, the mean squared error of a reconstruction without draws; `free_energy`, and as
+    each epoch: `error`, the mean squared error of a reconstruction without draws; `free_energy`, and as
     `free_energy_gap` by how much it is higher for validation rows, which grows with overfitting; and of Bernoulli
     visible units `pseudo_likelihood`, in nats.
     """
 
     models = ("rbm",)
+    rising = (PSEUDO_LIKELIHOOD,)
 
     partition: Partition | None = Field(
         default_factory=Partition,
-        description="How the partition function is estimated; null: not at all. Machines with rectified hidden units have "
-        "no such estimate.",
+        description="How the partition function is estimated; null: not at all. There is no such estimate of machines "
+        "with rectified hidden units.",
     )
 
     def problems(self, plan: Plan, pipeline: Pipeline, loop: Loop) -> list[Problem]:
@@ -94,12 +96,9 @@ class ContrastiveDivergence(Unlabelled, ContrastOptions):
 
     def history_names(self, loop: Loop, validation: bool) -> list[str]:
         """Return the names of the values that each epoch has, whatever the visible units are."""
-        return [*super().history_names(loop, validation), *(["free_energy_gap"] if validation else [])]
-
-    @property
-    def told(self) -> list[str]:
-        """The values beside the loss."""
-        return ["free_energy", "pseudo_likelihood"]
+        splits = ("train", "validation") if validation else ("train",)
+        told = [f"{split}_{name}" for split in splits for name in (ERROR, FREE_ENERGY, PSEUDO_LIKELIHOOD)]
+        return [*told, *(["free_energy_gap"] if validation else [])]
 
     def columns(self, model: Model, pipeline: Pipeline) -> list[OutputColumn]:
         """Return the reconstruction error of a row, its free energy and, where that is known, its log-likelihood."""
@@ -136,7 +135,8 @@ class ContrastiveDivergence(Unlabelled, ContrastOptions):
         network = plan.build()
         network.load_arrays(weights)
         [(name, shape)] = plan.inputs.items()
-        return GibbsSampler([_module(network).machine], name, [axis or 0 for axis in shape])
+        module = _module(network)
+        return GibbsSampler([module.machine], module.visible_mean, name, shape)
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the training, and then what estimates the partition function."""
@@ -178,9 +178,7 @@ class ContrastiveDivergence(Unlabelled, ContrastOptions):
         module, network = _module(work.network), cast("Any", work.network)
         draws = draws_on(torch.device(work.device), work.seed, PARTITION)
         partition = self.partition
-        return PartitionPhase(
-            PARTITION, module, network, partition.chains, partition.steps, rows, _see(module), draws
-        )
+        return PartitionPhase(PARTITION, module, network, partition.chains, partition.steps, rows, _see(module), draws)
 
     def pictures(
         self, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place, rows: "Dataset"

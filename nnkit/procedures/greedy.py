@@ -48,7 +48,7 @@ class AutoencoderOptions(Options):
         default=0.0,
         ge=0,
         lt=1,
-        description="Share of what a layer sees that is set to 0, and given back all the same (Vincent and others, 2010).",
+        description="Share of what a layer sees that is set to 0, and yet given back (Vincent and others, 2010).",
     )
 
 
@@ -115,7 +115,7 @@ class Greedy(Supervised):
             return []
         few = min(left, key=lambda number: int(counts[number]))
         message = (
-            f"{self.labelled:g} of the {counts[few]} training rows of the class {classes[few]} is no row at all; expected "
+            f"{self.labelled:g} of the {counts[few]} training rows of the class {classes[few]} is no row; expected "
             f"at least {0.5 / max(int(counts[few]), 1):.2g}, so that each class has a labelled row"
         )
         return [Problem((*PROCEDURE, "labelled"), message)]
@@ -168,8 +168,8 @@ class Greedy(Supervised):
         network = plan.build()
         network.load_arrays(weights)
         [(name, shape)] = plan.inputs.items()
-        stages = [stage.machine for stage in _modules(plan, network)]
-        return GibbsSampler(stages, name, [axis or 0 for axis in shape])
+        stages = _modules(plan, network)
+        return GibbsSampler([stage.machine for stage in stages], stages[-1].visible_mean, name, shape)
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield a phase for each layer, with what those below have learned, and then the fine-tuning."""
@@ -219,9 +219,7 @@ class Greedy(Supervised):
             lr_per_step=options.lr_per_step,
         )
 
-    def _autoencoder_phase(
-        self, work: Work, name: str, objective: "_GivenBack", optimizer: OptimizerChoice
-    ) -> "Phase":
+    def _autoencoder_phase(self, work: Work, name: str, objective: "_GivenBack", optimizer: OptimizerChoice) -> "Phase":
         import torch
 
         from nnkit.engine.batches import RowBatches

@@ -153,11 +153,11 @@ def test_the_summary_says_what_the_machine_says_of_the_rows() -> None:
     values = training.summary(0)
     v, held_out = torch.from_numpy(rows()).double(), torch.from_numpy(rows(40)[ROWS:]).double()
     machine = made.machine
-    assert values["train_loss"] == pytest.approx(float((v - machine.reconstructed(v)).square().mean()))
+    assert values["train_error"] == pytest.approx(float((v - machine.reconstructed(v)).square().mean()))
     gap = float(machine.free_energy(held_out).mean() - machine.free_energy(v).mean())
     assert values["free_energy_gap"] == pytest.approx(gap)
     assert values["train_pseudo_likelihood"] < 0
-    assert "validation_loss" not in phase(layer(), validation=False).summary(0)
+    assert "validation_error" not in phase(layer(), validation=False).summary(0)
 
 
 @pytest.mark.parametrize("kinds", [("gaussian", "bernoulli"), ("bernoulli", "rectified"), ("gaussian", "rectified")])
@@ -165,12 +165,12 @@ def test_other_kinds_of_units_learn(kinds: Any) -> None:
     made = layer(*kinds)
     made.kernel.mul_(0.1)
     training = phase(made)
-    first = training.summary(0)["train_loss"]
+    first = training.summary(0)["train_error"]
     for epoch in range(60):
         for part in training.batches(epoch, 0):
             training.step(part)
         values = training.summary(epoch)
-    assert values["train_loss"] < first
+    assert values["train_error"] < first
     assert ("train_pseudo_likelihood" in values) == (kinds[0] == "bernoulli")
 
 
