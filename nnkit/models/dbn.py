@@ -44,7 +44,9 @@ class DeepBelief(Model):
     `visible_mean` as pretraining left them, by which `nnkit generate` draws (Hinton, Osindero and Teh, 2006).
     """
 
-    layers: list[HiddenLayer] = Field(min_length=1, description="The layers of hidden units, from the lowest up.")
+    layers: list[HiddenLayer] = Field(
+        min_length=1, description="The layers of hidden units, from the lowest up.", examples=[[{"units": 8}]]
+    )
     visible: Visible = Field(
         default="bernoulli",
         description="`bernoulli` for values from 0 to 1, those between taken for chances; `gaussian` for any numbers, "
