@@ -202,7 +202,8 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
         training = experiment.training
         procedure = training.procedure
         problems = procedure.problems(plan, prepared.pipeline, training)
-        problems = problems or procedure.row_problems(plan, prepared, training, experiment.seed)
+        if not (problems or found.problems):
+            problems = procedure.row_problems(plan, prepared, training, experiment.seed)
         found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
