@@ -1,6 +1,5 @@
 """Contrastive divergence: a restricted Boltzmann machine learns how likely rows are."""
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,6 +7,7 @@ from pydantic import Field
 
 from nnkit.config.piece import Options
 from nnkit.data.pipeline import Pipeline
+from nnkit.data.visible import picture_shapes, shades
 from nnkit.errors import Problem
 from nnkit.layers.boltzmann import Rbm
 from nnkit.models.base import Model
@@ -81,8 +81,9 @@ class ContrastiveDivergence(Unlabelled, ContrastOptions):
     def row_problems(self, plan: Plan, prepared: "Prepared", loop: Loop, seed: int) -> list[Problem]:
         """Return what of the training rows does not fit: values that the visible units cannot have."""
         if prepared.augment:
-            message = f"{self.type_name} takes rows as they are; leave it out"
-            return [Problem(("data", "augment"), message)]
+            return [Problem(("data", "augment"), f"{self.type_name} takes rows as they are; leave it out")]
+        if prepared.train.weights is not None:
+            return [Problem(("data", "weight"), f"{self.type_name} takes all rows alike; leave it out")]
         layer = _layer(plan)
         return [] if isinstance(layer.binarise, float) else out_of_range(prepared, layer.visible)
 
@@ -184,10 +185,12 @@ class ContrastiveDivergence(Unlabelled, ContrastOptions):
         self, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place, rows: "Dataset"
     ) -> "dict[str, bytes]":
         """Return, where rows are pictures, those of the kernel's columns and of samples."""
-        shape = picture_shape(pipeline)
-        if shape is None:
+        shapes = picture_shapes(pipeline)
+        if not shapes:
             return {}
         import numpy as np
+
+        [shape] = shapes.values()
 
         kernel = np.asarray(weights[f"{NAME}.kernel"])[:, :FILTERS].T
         scale = 2 * np.abs(kernel).max(1, keepdims=True).clip(1e-12)
@@ -195,7 +198,7 @@ class ContrastiveDivergence(Unlabelled, ContrastOptions):
         [drawn] = self.sampler(plan, weights, pipeline, place).sample(DRAWN, 0, None, None).values()
         return {
             "filters.png": _grid(filters, f"what {len(filters)} of {plan.nodes[0].output[0]} hidden units look for"),
-            "samples.png": _grid(drawn.reshape(-1, *shape), f"{DRAWN} samples"),
+            "samples.png": _grid(shades(drawn, shape), f"{DRAWN} samples"),
         }
 
 
@@ -206,19 +209,6 @@ def _grid(pictures: "NDArray[np.floating]", title: str) -> bytes:
     side = round(len(pictures) ** 0.5)
     tiles = [Tile(values) for values in pictures]
     return picture_grid([tiles[start : start + side] for start in range(0, len(tiles), side)], (), title)
-
-
-def picture_shape(pipeline: Pipeline) -> tuple[int, int, int] | None:
-    """Return the shape of rows that are pictures, or columns that are called `pixel_ROW_COLUMN`; else None."""
-    [(name, shape)] = pipeline.input_shapes.items()
-    if len(shape) == 3 and None not in shape:
-        return (shape[0] or 0, shape[1] or 0, shape[2] or 0)
-    found = [re.fullmatch(r"pixel_(\d+)_(\d+)", column) for column in pipeline.feature_names[name]]
-    places = [(int(match[1]), int(match[2])) for match in found if match]
-    if len(places) < len(found) or not places:
-        return None
-    height, width = (max(axis) + 1 for axis in zip(*places, strict=True))
-    return (height, width, 1) if places == [(r, c) for r in range(height) for c in range(width)] else None
 
 
 def _layer(plan: Plan) -> Rbm:

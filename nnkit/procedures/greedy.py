@@ -77,7 +77,8 @@ class Greedy(Supervised):
         default=1.0,
         gt=0,
         le=1,
-        description="Share of the training rows of each class whose labels are used; pretraining sees all rows.",
+        description="Share of the training rows of each class whose labels are used; pretraining takes all rows, and "
+        "these alike.",
     )
 
     @model_validator(mode="after")

@@ -100,6 +100,20 @@ def test_predict_gives_what_the_run_holds(rbm: Path, capsys: pytest.CaptureFixtu
     assert list(told[0]) == ["error", "free_energy", "log_likelihood"]
 
 
+def test_encode_and_generate_write_codes_and_samples(
+    tmp_path: Path, rbm: Path, dbn: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, units in ((rbm, 7), (dbn, 6)):
+        assert run(["encode", str(folder)]) == 0
+        codes = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+        assert list(codes[0]) == [f"hidden_{number}" for number in range(units)]
+        assert all(0 <= float(value) <= 1 for row in codes for value in row.values())
+        out = tmp_path / f"{units}.png"
+        assert run(["generate", str(folder), "-n", "9", "--steps", "10", "--out", str(out)]) == 0
+        assert out.read_bytes().startswith(b"\x89PNG")
+        capsys.readouterr()
+
+
 def test_codes_are_the_chances_of_hidden_units(folder: Path, rbm: Path) -> None:
     forward, names = Predictor(RunFolder.open(rbm)).encoder()
     data = ready(load(folder / "spec.yaml", [f"model={json.dumps(RBM['model'])}", *_training(RBM)])).prepared.test
@@ -107,7 +121,7 @@ def test_codes_are_the_chances_of_hidden_units(folder: Path, rbm: Path) -> None:
     weights = load_file(rbm / "weights.safetensors")
     x = pixels(folder, rbm) @ weights["rbm.kernel"] + weights["rbm.hidden_bias"]
     codes = forward.outputs(data, 0)
-    assert names == [f"hidden_{number}" for number in range(7)]
+    assert [column.name for column in names] == [f"hidden_{number}" for number in range(7)]
     assert codes == pytest.approx(1 / (1 + np.exp(-x)), rel=1e-4)
 
 
@@ -271,6 +285,14 @@ MISFITS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "accumulate": (DBN, {"training__accumulate": 2}, "accumulate: the layers' machines have no gradients, so that"),
     "precision": (RBM, {"training__precision": "bfloat16"}, "so that precision: bfloat16 does nothing"),
     "augment": (RBM, {"data__augment": ["flip"]}, "contrastive_divergence takes rows as they are; leave it out"),
+    "weight": (
+        RBM,
+        {
+            "data__source": {"type": "npz", "path": "p.npz"},
+            "data__weight": "amount",
+        },
+        "contrastive_divergence takes all rows alike; leave it out",
+    ),
     "augment_dbn": (DBN, {"data__augment": ["flip"]}, "layers are pretrained on rows as they are; leave it out"),
     "binarise": (
         RBM,
