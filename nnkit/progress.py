@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Values: TypeAlias = Mapping[str, Value]
 """A line of the history."""
 
-_SHOWN = ("train_loss", "validation_loss")
+_SHOWN = ("train_loss", "validation_loss", "train_error", "validation_error")
 
 
 def epoch_line(record: Values) -> str:

@@ -229,7 +229,10 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
     with found.collecting():
         plan = experiment.model.plan_for(prepared.pipeline)
         training = experiment.training
-        problems = training.procedure.problems(plan, prepared.pipeline, training)
+        procedure = training.procedure
+        problems = procedure.problems(plan, prepared.pipeline, training)
+        if not (problems or found.problems):
+            problems = procedure.row_problems(plan, prepared, training, experiment.seed)
         found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
@@ -302,7 +305,8 @@ def _monitor_message(monitor: str, names: Sequence[str], validation: bool) -> st
 def goal_of(monitor: str, training: Training) -> Goal:
     """Return whether a larger or a smaller value of ``monitor`` is better."""
     key = monitor.split("_", 1)[-1]
-    return next((metric.goal for metric in training.metrics if metric.key == key), "min")
+    usual: Goal = "max" if key in training.procedure.rising else "min"
+    return next((metric.goal for metric in training.metrics if metric.key == key), usual)
 
 
 def checkpoints(training: Training) -> Checkpoints:

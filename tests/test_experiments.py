@@ -33,13 +33,13 @@ BY_HAND = {
 TRACED_ONLY = {"computational_graph"}
 """Experiments without weights: there is nothing to train."""
 
+MNIST = {
+    "data.source.images": "mnist/train-images-idx3-ubyte.gz",
+    "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
+    "data.split.test.images": "mnist/t5k-even-images-idx3-ubyte.gz",
+    "data.split.test.labels": "mnist/t5k-even-labels-idx1-ubyte.gz",
+}
 PUBLIC = {
-    "mnist_cnn": {
-        "data.source.images": "mnist/train-images-idx3-ubyte.gz",
-        "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
-        "data.split.test.images": "mnist/t5k-even-images-idx3-ubyte.gz",
-        "data.split.test.labels": "mnist/t5k-even-labels-idx1-ubyte.gz",
-    },
     **{
         name: {
             "data.source.images": "mnist/train-images-idx3-ubyte.gz",
@@ -47,6 +47,9 @@ PUBLIC = {
         }
         for name in ("mnist_gan", "mnist_diffusion")
     },
+    "mnist_cnn": MNIST,
+    "mnist_rbm": MNIST,
+    "mnist_dbn": MNIST,
     "fashion_cnn": {
         "data.source.images": "fashion_mnist/train10k-images-idx3-ubyte.gz",
         "data.source.labels": "fashion_mnist/train10k-labels-idx1-ubyte.gz",

@@ -119,6 +119,8 @@ class Procedure(Piece):
 
     models: ClassVar[tuple[str, ...]] = ()
     """The model types that the procedure can train."""
+    rising: ClassVar[tuple[str, ...]] = ()
+    """Values of the history, without ``train_`` and ``validation_``, that are better the larger they are."""
 
     @property
     def quantiles(self) -> Sequence[float]:
@@ -131,6 +133,10 @@ class Procedure(Piece):
 
     def problems(self, plan: "Plan", pipeline: "Pipeline", loop: Loop) -> list[Problem]:
         """Return what does not fit between the network, the data and the procedure."""
+        return []
+
+    def row_problems(self, plan: "Plan", prepared: "Prepared", loop: Loop, seed: int) -> list[Problem]:
+        """Return what of the prepared rows does not fit the network or the procedure."""
         return []
 
     def trained(self, plan: "Plan") -> "Plan":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import Field
 
@@ -51,7 +51,7 @@ def one(name: str) -> float:
 class Supervised(Procedure):
     """Trains a network on rows with targets, by gradients of a loss; of trees, the mean loss over all their nodes."""
 
-    models = ("network", "rntn")
+    models: ClassVar[tuple[str, ...]] = ("network", "rntn")
 
     loss: LossChoice = Field(description="What training makes small.")
     optimizer: OptimizerChoice = Field(
