@@ -237,7 +237,7 @@ TAR_KINDS = {
 
 
 def _tarred(packed: BinaryIO, meter: _Meter) -> Iterator[_Found]:
-    forward = _Forward(unpacked(packed), meter)
+    forward = _Forward(unpacked(packed, wary=False), meter)
     with tarfile.TarFile(fileobj=forward, mode="r", errors="surrogateescape") as archive:
         while (info := archive.next()) is not None:
             cast(Any, archive).members.clear()  # It would keep what it has read.
