@@ -95,8 +95,7 @@ def _read(path: FilePath) -> bytes:
     try:
         return read_plain(path, MAX_BYTES)
     except OSError as error:
-        reason = f"the spec cannot be read: {error.strerror}; a spec is a YAML file"
-        raise _refused(str(path), reason) from error
+        raise _refused(str(path), f"the spec cannot be read: {error.strerror}") from error
 
 
 def _refused(name: str, message: str) -> SpecError:
