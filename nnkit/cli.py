@@ -22,11 +22,12 @@ from nnkit.console import (
     print_text,
     report_error,
     say,
+    stdout,
 )
 from nnkit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
-    from typing import BinaryIO, TextIO
+    from typing import BinaryIO
 
     from nnkit.commands.predict import PredictSummary
 
@@ -144,7 +145,7 @@ def predict(
     from nnkit.commands.predict import predict as command
 
     summary = command(
-        run, _input(data), _output(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        run, _input(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
         rejects=rejects, chunk_rows=chunk_rows, device=device,
     )  # fmt: skip
     _say_rows(summary, rejects, quiet)
@@ -166,14 +167,10 @@ def encode(
     from nnkit.commands.encode import encode as command
 
     summary = command(
-        run, _input(data), _output(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        run, _input(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
         rejects=rejects, chunk_rows=chunk_rows, device=device,
     )  # fmt: skip
     _say_rows(summary, rejects, quiet)
-
-
-def _output() -> "TextIO":
-    return sys.stdout or io.StringIO()
 
 
 def _say_rows(summary: "PredictSummary", rejects: Path | None, quiet: bool) -> None:

@@ -9,6 +9,7 @@ from nnkit.commands.fitting import sealing, stopping_on_signals
 from nnkit.commands.members import ReadyOf, label, readied, train_members, train_one
 from nnkit.commands.results import write_card, write_folds, write_seeds
 from nnkit.config.decode import locate
+from nnkit.config.nodes import MAX_BYTES
 from nnkit.engines import stays_native, work
 from nnkit.errors import DivergedError, InterruptError, Problem, RunError, SpecError, UsageError
 from nnkit.files import read_plain, sync_all
@@ -51,7 +52,7 @@ def train(
         update={"seeds": None if seeds is None else list(seeds), "folds": experiment.data.split.folds}
     )
     run = RunFolder.create(out, experiment.name)
-    run.write(SPEC, read_plain(spec))
+    run.write(SPEC, read_plain(spec, MAX_BYTES))
     run.write(RESOLVED, dump(experiment))
     start = first.start.shared if first.start and manifest.members else first.start
     if start is not None:

@@ -124,9 +124,7 @@ def content(entry: Entry, limit: int = FILE_LIMIT) -> bytes:
     if entry.data is not None:
         return entry.data
     try:
-        if os.stat(entry.path).st_size > limit:
-            raise UnreadableError(f"has more than {limit:,} bytes, the most that are read")
-        return read_plain(entry.path)
+        return read_plain(entry.path, limit)
     except (OSError, ValueError) as error:
         number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
         raise UnreadableError("not found" if number == errno.ENOENT else f"cannot be read: {reason}") from error

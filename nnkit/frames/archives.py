@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from nnkit.errors import DataError
 from nnkit.frames.lines import reading, unpacked
+from nnkit.signs import one_line
 
 TAR_NAMES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2")
 """What the names of tar archives end with, in small letters; most are known by their content."""
@@ -185,8 +186,7 @@ def _unsafe(name: str) -> str:
 
 def _shown(name: str) -> str:
     """Return a name as a message can have it: with nothing that a terminal would obey, and not endless."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    text = "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+    text = one_line(name.encode("utf-8", "backslashreplace").decode())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
@@ -237,7 +237,7 @@ TAR_KINDS = {
 
 
 def _tarred(packed: BinaryIO, meter: _Meter) -> Iterator[_Found]:
-    forward = _Forward(unpacked(packed), meter)
+    forward = _Forward(unpacked(packed, wary=False), meter)
     with tarfile.TarFile(fileobj=forward, mode="r", errors="surrogateescape") as archive:
         while (info := archive.next()) is not None:
             cast(Any, archive).members.clear()  # It would keep what it has read.

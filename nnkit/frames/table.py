@@ -12,6 +12,7 @@ from nnkit.frames.cells import Text, Words
 from nnkit.frames.lists import Lists, joined
 from nnkit.frames.pictures import Pictures
 from nnkit.frames.trees import Trees, concatenate
+from nnkit.signs import one_line
 
 Cells: TypeAlias = Any
 """Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, ``Lists``, or an array
@@ -163,7 +164,7 @@ SHOWN = 20
 
 def listing(bad: Sequence[BadRow], title: str) -> list[str]:
     """Return a line for each of the first rows that could not be read, and one that counts the others."""
-    lines = [f"{row.place or f'{title}:{row.line}'}: {row.reason}" for row in bad[:SHOWN]]
+    lines = [one_line(f"{row.place or f'{title}:{row.line}'}: {row.reason}") for row in bad[:SHOWN]]
     return lines + ([f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else [])
 
 
