@@ -59,7 +59,7 @@ class Rejects:
         if not self._skipped:
             return ()
         return (
-            f"pictures that cannot be read and are skipped: {len(self._skipped)}",
+            f"files that cannot be read and are skipped: {len(self._skipped)}",
             *_listing(self._skipped, self._name),
         )
 

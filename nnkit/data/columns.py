@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Frame, Raw
 
-WORDS = {"array": "arrays", "image": "pictures", "tree": "trees"}
+WORDS = {"array": "arrays", "image": "pictures", "audio": "sounds", "tree": "trees"}
 """What messages call the cells of columns that only features can be."""
 
 

@@ -13,8 +13,8 @@ from nnkit.frames.pictures import Pictures
 from nnkit.frames.trees import Trees, concatenate
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, or an array [n, ...] with a
-type."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Ragged`` sounds, ``Trees``, or an
+array [n, ...] with a type."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,8 @@ def _concatenate(pieces: list[Cells]) -> Cells:
         return np.concatenate(pieces)
     if isinstance(pieces[0], Trees):
         return concatenate(pieces)
+    if isinstance(pieces[0], Ragged):
+        return Ragged.joined(pieces)
     if all(isinstance(piece, Text) for piece in pieces):
         return Text([part for piece in pieces for part in piece.pieces])
     return [cell for piece in pieces for cell in piece]
