@@ -33,10 +33,12 @@ def lay_out(
     inputs: Mapping[str, Shape],
     vocabularies: Mapping[str, int] = MappingProxyType({}),
     sample_rate: int | None = None,
+    root: Path = ROOT,
 ) -> Plan:
     """Return the plan of a network; raises ``SpecError`` with every mistake.
 
-    ``vocabularies`` says how many tokens there are in each input of tokens, ``sample_rate`` of what rate sounds are.
+    ``vocabularies`` says how many tokens there are in each input of tokens, ``sample_rate`` of what rate sounds are,
+    ``root`` where the list is in the spec.
     """
     names = {name: value_name(name) for name in inputs}
     layout = _Layout(
@@ -45,7 +47,7 @@ def lay_out(
         sample_rate,
     )
     above = next(iter(names.values())) if len(names) == 1 else None
-    layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), ROOT)
+    layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), root)
     layout.check_unread()
     if layout.problems:
         raise SpecError(layout.problems)

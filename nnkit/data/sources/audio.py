@@ -1,13 +1,13 @@
 """Audio files: a folder of them, a folder for each class, or a list."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr
 
+from nnkit.data.naming import Pattern, naming
 from nnkit.data.sources.base import SOURCES, Source
 from nnkit.data.sources.files import FILE, WAY_OUT, Files
 from nnkit.errors import DataError
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from nnkit.frames.table import Raw
 
 AUDIO = "audio"
-FIELD = re.compile(r"\{([^{}]*)\}")
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @SOURCES.register("audio")
@@ -30,8 +28,8 @@ class Audio(Files):
 
     The columns are `audio`, samples x 1 at `sample_rate`, each clip as long as it is, and `file`, the name, which is no
     feature unless `data.types` says what it is. A folder of classes gives `label`, the name of the class's folder; a
-    CSV gives its other columns, and its paths are relative to it. Columns that `pattern` reads from the names of files
-    are no features either, unless `data.types` says what they are: they are for `target`, `where` and `split`.
+    CSV gives its other columns, and its paths are relative to it. Columns that `pattern` makes of names are no
+    features either, unless `data.types` says what they are: they are for `target`, `where` and `split`.
 
     In a folder every file has to be a clip, in the order of names, but for hidden ones and what operating systems leave
     behind (Thumbs.db, desktop.ini); links are followed. The content says what a file is, whatever its name: WAV, FLAC,
@@ -55,40 +53,19 @@ class Audio(Files):
         default="mean", description="How a clip of several channels becomes one: their mean, or the first (left)."
     )
     max_seconds: float = Field(default=30.0, gt=0, le=3600, description="The longest clip that is read.")
-    pattern: str | None = Field(
+    pattern: Pattern | None = Field(
         default=None,
-        max_length=200,
-        description="What the names of files in a folder say, without their endings: a column for each name in "
-        "brackets, as in {label}_{speaker}_{index}.",
+        description="What parts of the names in a folder mean, as `{label}_{speaker}_{index}`: columns in braces, with "
+        "their number of characters or up to what follows; with slashes also folders. The ending may be left out.",
     )
 
     _fresh: bool = PrivateAttr(default=False)
     _labelled: bool = PrivateAttr(default=True)
 
-    @model_validator(mode="after")
-    def _readable_pattern(self) -> Self:
-        if self.pattern is None:
-            return self
-        names, between = FIELD.findall(self.pattern), FIELD.split(self.pattern)[2:-1:2]
-        wrong = [name for name in names if not NAME.fullmatch(name) or name in (FILE, AUDIO)]
-        if not names or wrong or "{" in FIELD.sub("", self.pattern) or "}" in FIELD.sub("", self.pattern):
-            found = f"found {{{wrong[0]}}}" if wrong else f"found {self.pattern!r}"
-            raise ValueError(
-                f"pattern: expected names of columns in brackets, such as {{label}}_{{index}}, none of them {FILE} or "
-                f"{AUDIO}; {found}"
-            )
-        if len(set(names)) < len(names):
-            raise ValueError(f"pattern names a column twice: {self.pattern}")
-        if "" in between:
-            raise ValueError(
-                f"pattern: two columns without a character between them cannot be told apart: {self.pattern}"
-            )
-        return self
-
     @property
     def fields(self) -> list[str]:
         """The columns that the names of files give."""
-        return [] if self.pattern is None else FIELD.findall(self.pattern)
+        return naming(self.pattern).columns if self.pattern else []
 
     @property
     def aside(self) -> Collection[str]:
@@ -122,29 +99,25 @@ class Audio(Files):
             yield from self._hearing.parts(entries, rest)
 
     def album(self, entries: "Sequence[Entry]") -> "Album":
-        """Return clips with what their folders and names say; where a name says nothing, the clip has a fault."""
+        """Return clips with what folders and names say of them; one whose name does not fit has a fault."""
         entries, raw = super().album(entries)
         if self.pattern is None:
             return entries, raw
-        if self._labelled and (both := [name for name in self.fields if name in raw.cells]):
-            raise DataError(
-                f"{self.title}: has a folder for each class, which gives {both[0]}; take it out of pattern, or name "
-                "one of the folders as the path"
-            )
         said = [self._said(entry.name) for entry in entries]
         cells = {name: [words.get(name, "") for words in said] for name in self.fields}
         if self._labelled:
-            fault = f"the name is not as pattern says: {self.pattern}"
+            fault = f"the name does not fit the source's pattern, {self.pattern}"
             pairs = zip(entries, said, strict=True)
             entries = [entry if words or entry.fault else replace(entry, fault=fault) for entry, words in pairs]
         return entries, replace(raw, cells={**raw.cells, **cells})
 
     def _said(self, name: str) -> dict[str, str]:
-        """Return the columns that a file's name gives; nothing where it is not as the pattern says."""
-        parts = FIELD.split(self.pattern or "")
-        written = "".join(f"(?P<{part}>.+?)" if number % 2 else re.escape(part) for number, part in enumerate(parts))
-        found = re.fullmatch(written, Path(name).stem, re.DOTALL)
-        return found.groupdict() if found else {}
+        """Return the columns that a file's name gives; nothing where it does not fit the pattern."""
+        from nnkit.frames.sounds import SUFFIXES
+
+        pattern, written = self.pattern or "", PurePosixPath(name)
+        whole = PurePosixPath(pattern).suffix.lower() in SUFFIXES
+        return naming(pattern).values(name if whole else str(written.with_name(written.stem))) or {}
 
     def _listed(self, raw: "Raw", base: Path | None = None, name: str | None = None) -> "Album":
         if self.pattern is not None and not self._fresh:
