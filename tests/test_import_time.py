@@ -22,6 +22,7 @@ HEAVY = (
     "PIL",
     "soundfile",
     "soxr",
+    "tokenizers",
 )
 
 PROBE = """

@@ -55,4 +55,4 @@ class Autoencoder(Model):
     def plan_for(self, pipeline: "Pipeline") -> PartedPlan:
         """Lay the model out for a run's data; raises ``SpecError`` with every mistake."""
         super().plan_for(pipeline)
-        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.sample_rate)
+        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.known.sample_rate)

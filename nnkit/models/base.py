@@ -34,7 +34,7 @@ class Model(Piece):
         if pipeline.tree_input is not None:
             message = f"the data is trees, which {self.type_name} cannot take; set model.type: rntn"
             raise SpecError([Problem(("model", "type"), message)])
-        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.sample_rate)
+        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.known.sample_rate)
 
 
 MODELS = Registry("models", "model", Model, home="nnkit.models")

@@ -63,6 +63,8 @@ class _Layout:
         self.sample_rate = sample_rate
         self.usual = STEPS if sample_rate is None else SECONDS * sample_rate
         self.steps = dict.fromkeys(inputs, self.usual)
+        self.sizes = dict(vocabularies)
+        """How many tokens there are in each value that is still one of tokens."""
         self.shapes: dict[str, Shape | None] = dict(inputs)
         self.nodes: list[PlannedNode] = []
         self.paths: dict[str, Path] = {}
@@ -157,8 +159,10 @@ class _Layout:
         known = tuple(shape for shape in shapes if shape is not None)
         if reads is None or len(known) < len(shapes):
             return
-        if reads and reads[0] in self.vocabularies:
-            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.vocabularies[reads[0]])})
+        if reads and reads[0] in self.sizes:
+            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.sizes[reads[0]])})
+            if node.layer.keeps_tokens:
+                self.sizes[name] = self.sizes[reads[0]]
         if len(self.vocabularies) == 1:
             node = node.model_copy(update={"layer": node.layer.of_tokens(*self.vocabularies.values())})
         try:

@@ -125,7 +125,7 @@ def _open_run(node: Node, layer: Pretrained, path: Path, found: _Found) -> None:
     used = [inputs[name] for name in inputs if name in data_names(base)]
     shapes = {name: pipeline.input_shapes[name] for name in used}
     name = str(node.name)
-    plan = lay_out(base, shapes, pipeline.vocabularies, pipeline.sample_rate)
+    plan = lay_out(base, shapes, pipeline.vocabularies, pipeline.known.sample_rate)
     found.weights |= {f"{name}/{key}": arrays[key] for key in plan.weights()}
     found.inherited = pipeline.only(used)
     found.origin[name] = f"the layers of {layer.run} up to {layer.until or below_last(experiment.model.layers)}"
@@ -135,9 +135,9 @@ def _open_run(node: Node, layer: Pretrained, path: Path, found: _Found) -> None:
 
 def _at_rate(node: Node, pipeline: Pipeline) -> Node:
     """Return a layer that says for what rate of sounds it is made, as a source of another rate cannot feed it."""
-    if pipeline.sample_rate is None:
+    if pipeline.known.sample_rate is None:
         return node
-    return node.model_copy(update={"layer": node.layer.at_rate(pipeline.sample_rate)})
+    return node.model_copy(update={"layer": node.layer.at_rate(pipeline.known.sample_rate)})
 
 
 def _lower_part(model: Network, layer: Pretrained, pipeline: Pipeline, path: Path) -> list[Node]:

@@ -53,7 +53,7 @@ def test_a_folder_for_each_class(tmp_path: Path) -> None:
     assert result.pipeline.classes == ["cat", "dog"]
     assert result.pipeline.input_shapes == {"input": (None, 1)}
     assert result.pipeline.feature_names == {"input": ["audio"]}
-    assert result.pipeline.sample_rate == RATE
+    assert result.pipeline.known.sample_rate == RATE
     assert result.test is not None
     for part in (result.train, result.test):
         for number, row in enumerate(part.rows.tolist()):
