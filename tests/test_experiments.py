@@ -67,6 +67,7 @@ PUBLIC = {
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
     "film_reviews": {"data.source.path": "review_polarity/review_polarity.tar.gz"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
+    "spoken_digits": {"data.source.path": "fsdd/recordings"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""

@@ -15,8 +15,8 @@ from nnkit.frames.trees import Trees, concatenate
 from nnkit.signs import one_line
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, ``Lists``, or an array
-[n, ...] with a type."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Ragged`` sounds, ``Trees``,
+``Lists``, or an array [n, ...] with a type."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,8 @@ def _concatenate(pieces: list[Cells]) -> Cells:
         return np.concatenate(pieces)
     if isinstance(pieces[0], Trees):
         return concatenate(pieces)
+    if isinstance(pieces[0], Ragged):
+        return Ragged.joined(pieces)
     if isinstance(pieces[0], Lists):
         return joined(pieces)
     if all(isinstance(piece, Text) for piece in pieces):

@@ -31,14 +31,19 @@ class Autoencoder(Model):
     encoder: list[Node] = Field(min_length=1, description="The layers from the input to the code.")
     decoder: list[Node] = Field(min_length=1, description="The layers from the code to the input's shape.")
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> PartedPlan:
+    def plan(
+        self,
+        inputs: Mapping[str, Shape],
+        vocabularies: Mapping[str, int] | None = None,
+        sample_rate: int | None = None,
+    ) -> PartedPlan:
         """Lay both networks out; raises ``SpecError`` with every mistake."""
         if len(inputs) > 1:
             message = f"autoencoder takes one input, found {', '.join(inputs)}: leave data.inputs out"
             raise SpecError([Problem(("data", "inputs"), message)])
         [shape] = inputs.values()
-        encoder = lay_out(self.encoder, inputs, vocabularies or {}, PLACES[ENCODER])
-        decoder = lay_out(self.decoder, {CODE: encoder.output_shape}, {}, PLACES[DECODER])
+        encoder = lay_out(self.encoder, inputs, vocabularies or {}, PLACES[ENCODER], sample_rate=sample_rate)
+        decoder = lay_out(self.decoder, {CODE: encoder.output_shape}, root=PLACES[DECODER])
         if decoder.output_shape != shape:
             last = decoder.nodes[-1]
             message = (
@@ -50,4 +55,4 @@ class Autoencoder(Model):
     def plan_for(self, pipeline: "Pipeline") -> PartedPlan:
         """Lay the model out for a run's data; raises ``SpecError`` with every mistake."""
         super().plan_for(pipeline)
-        return self.plan(pipeline.input_shapes, pipeline.vocabularies)
+        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.known.sample_rate)

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 class Model(Piece):
     """What is trained."""
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> "Plan":
+    def plan(
+        self,
+        inputs: Mapping[str, Shape],
+        vocabularies: Mapping[str, int] | None = None,
+        sample_rate: int | None = None,
+    ) -> "Plan":
         """Lay the model out for inputs of these shapes; raises ``SpecError`` with every mistake.
 
-        ``vocabularies`` says how many tokens there are in each input of tokens.
+        ``vocabularies`` says how many tokens there are in each input of tokens, ``sample_rate`` how many samples a
+        second there are in sounds.
         """
         raise TypeError(f"{type(self).__name__} does not say its plan")
 
@@ -28,7 +34,7 @@ class Model(Piece):
         if pipeline.tree_input is not None:
             message = f"the data is trees, which {self.type_name} cannot take; set model.type: rntn"
             raise SpecError([Problem(("model", "type"), message)])
-        return self.plan(pipeline.input_shapes, pipeline.vocabularies)
+        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.known.sample_rate)
 
 
 MODELS = Registry("models", "model", Model, home="nnkit.models")

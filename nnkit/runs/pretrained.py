@@ -120,16 +120,24 @@ def _open_run(node: Node, layer: Pretrained, path: Path, found: _Found) -> None:
         message = f"the run's model is a {experiment.model.type_name}; expected a network, of which layers can be taken"
         raise SpecError([Problem((*path, "run"), message)])
     arrays = run.weights(_plan(run, experiment, pipeline))
-    base = _lower_part(experiment.model, layer, pipeline, path)
+    base = [_at_rate(below, pipeline) for below in _lower_part(experiment.model, layer, pipeline, path)]
     inputs = {f"input.{name}" if name != "input" else name: name for name in pipeline.input_shapes}
     used = [inputs[name] for name in inputs if name in data_names(base)]
     shapes = {name: pipeline.input_shapes[name] for name in used}
     name = str(node.name)
-    found.weights |= {f"{name}/{key}": arrays[key] for key in lay_out(base, shapes, pipeline.vocabularies).weights()}
+    plan = lay_out(base, shapes, pipeline.vocabularies, sample_rate=pipeline.known.sample_rate)
+    found.weights |= {f"{name}/{key}": arrays[key] for key in plan.weights()}
     found.inherited = pipeline.only(used)
     found.origin[name] = f"the layers of {layer.run} up to {layer.until or below_last(experiment.model.layers)}"
     block = Block(layers=[taken_over(each, node.trainable) for each in base])
     found.layers.append(Node(layer=block, name=name))
+
+
+def _at_rate(node: Node, pipeline: Pipeline) -> Node:
+    """Return a layer that says for what rate of sounds it is made, as a source of another rate cannot feed it."""
+    if pipeline.known.sample_rate is None:
+        return node
+    return node.model_copy(update={"layer": node.layer.at_rate(pipeline.known.sample_rate)})
 
 
 def _lower_part(model: Network, layer: Pretrained, pipeline: Pipeline, path: Path) -> list[Node]:
