@@ -1,14 +1,18 @@
 """Inference: what a run's network says of rows, the same for a row however the rows are cut into chunks."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
-from nnkit.predictions import Predictions
+from nnkit.predictions import Layout, Predictions
+from nnkit.procedures.base import Arrays, Forward, Place, Procedure, Sampler
+from nnkit.procedures.forward import BlockForward
 from nnkit.procedures.language import window
+from nnkit.procedures.outputs import to_float64
+from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.folder import RunFolder
 from nnkit.spec import Experiment
 
@@ -17,13 +21,11 @@ TREES = 256
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from nnkit.data.dataset import Dataset
     from nnkit.engine.reading import Reader
     from nnkit.engine.scoring import Finish
-    from nnkit.nn.sequence import Padded
 
     Floats: TypeAlias = NDArray[np.float64]
 
@@ -45,6 +47,14 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     return plan
 
 
+def layout_of(experiment: Experiment, pipeline: Pipeline) -> Layout:
+    """Return what the predictions of a run are of, with the columns that its procedure gives of unlabelled data."""
+    procedure = experiment.training.procedure
+    if not isinstance(procedure, Unlabelled):
+        return pipeline.layout
+    return replace(pipeline.layout, columns=procedure.columns(experiment.model, pipeline))
+
+
 class Predictor:
     """A run's network, loaded from its folder and ready to predict, by the engine that trained it.
 
@@ -64,18 +74,12 @@ class Predictor:
         self.pipeline = pipeline or run.pipeline()
         plan = plan_of(run, experiment, self.pipeline)
         procedure, weights = experiment.training.procedure, run.weights(plan)
-        trained = procedure.trained(plan)
-        finish = procedure.finish(plan, self.pipeline.task)
+        self.layout = layout_of(experiment, self.pipeline)
         self._double = experiment.training.precision == "float64"
-        self._network: NativeForward | TorchForward | TreeForward
-        if self.pipeline.task == "next":
-            self._network = TextForward(trained, weights, device or "auto", run.manifest.threads, self._double)
-        elif self.pipeline.tree_input is not None:
-            self._network = TreeForward(trained, weights, finish, device or "auto", run.manifest.threads)
-        elif stays_native(run.manifest.engine, device, procedure, plan, experiment.training):
-            self._network = NativeForward(trained, weights, finish)
-        else:
-            self._network = TorchForward(trained, weights, finish, device or "auto", run.manifest.threads, self._double)
+        self._experiment, self._plan, self._weights = experiment, plan, weights
+        self._place = place = Place(device or "auto", run.manifest.threads, self._double)
+        native = stays_native(run.manifest.engine, device, procedure, plan, experiment.training)
+        self._network = _forward(procedure, plan, weights, self.pipeline, place, native)
 
     def outputs(self, rows: "Dataset", start: int = 0) -> "Floats":
         """Return the outputs for ``rows`` as an array of ``nnkit.tasks``, regression in the target's own units.
@@ -91,6 +95,24 @@ class Predictor:
                 restored = restored.astype(np.float32).astype(np.float64)
         return restored
 
+    def pictures(self, rows: "Dataset") -> dict[str, bytes]:
+        """Return what the procedure draws of a model of unlabelled data, by the files' names."""
+        procedure = self._experiment.training.procedure
+        if not isinstance(procedure, Unlabelled):
+            return {}
+        return procedure.pictures(self._plan, self._weights, self.pipeline, self._place, rows)
+
+    def encoder(self) -> tuple[Forward, list[str]]:
+        """Return what gives codes of rows, and the names of a code's numbers; raises ``UsageError`` without any."""
+        procedure = self._experiment.training.procedure
+        forward = procedure.encoder(self._plan, self._weights, self.pipeline, self._place)
+        return forward, procedure.code_names(self._plan)
+
+    def sampler(self) -> Sampler:
+        """Return what draws rows from the model; raises ``UsageError`` where it is not a generative one."""
+        procedure = self._experiment.training.procedure
+        return procedure.sampler(self._plan, self._weights, self.pipeline, self._place)
+
     def reader(self) -> "Reader":
         """Return what reads a text token by token, for a run whose task is ``next``."""
         assert isinstance(self._network, TextForward)  # noqa: S101 - the caller looked at the task
@@ -103,6 +125,9 @@ class Predictor:
         """
         import numpy as np
 
+        if self.pipeline.task == "unlabelled":
+            truth = np.full(len(rows), -1) if rows.truth is None else rows.truth
+            return Predictions(rows.rows, truth, self.outputs(rows, start), rows.weights)
         assert rows.truth is not None  # noqa: S101 - the caller looked
         if self.pipeline.task == "next":
             outputs = self.outputs(rows, start)
@@ -125,6 +150,23 @@ class Predictor:
         return outputs if self._double else outputs.astype(np.float32).astype(np.float64)
 
 
+def _forward(
+    procedure: Procedure, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place, native: bool
+) -> Forward:
+    """Return what computes the outputs of rows."""
+    if isinstance(procedure, Unlabelled):
+        return procedure.forward(plan, weights, pipeline, place)
+    trained = procedure.trained(plan)
+    if pipeline.task == "next":
+        return TextForward(trained, weights, place)
+    finish = procedure.finish(plan, pipeline.task)
+    if pipeline.tree_input is not None:
+        return TreeForward(trained, weights, finish, place)
+    if native:
+        return NativeForward(trained, weights, finish)
+    return BlockForward(trained, weights, place, lambda network, inputs: finish(network(inputs)))
+
+
 class TreeForward:
     """A torch network of trees.
 
@@ -132,18 +174,16 @@ class TreeForward:
     trees come together. So it computes in float64, of which predictions keep the digits of a float32.
     """
 
-    def __init__(
-        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish", device: str, threads: int
-    ) -> None:
+    def __init__(self, plan: Plan, weights: Arrays, finish: "Finish", place: Place) -> None:
         import torch
 
         from nnkit.engine.device import pick, use_threads
 
         self._finish = finish
-        self._device = pick(device)
+        self._device = pick(place.device)
         if self._device.type == "mps":  # It has no float64.
             self._device = torch.device("cpu")
-        use_threads(threads)
+        use_threads(place.threads)
         self._network = plan.build()
         self._network.load_arrays(weights)
         self._network.to(self._device, torch.float64).eval()
@@ -174,7 +214,7 @@ class TreeForward:
 class NativeForward:
     """The native engine's network: what it gives for a row never depends on the rows beside it."""
 
-    def __init__(self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", finish: "Finish") -> None:
+    def __init__(self, plan: Plan, weights: Arrays, finish: "Finish") -> None:
         from nnkit.engine.native import NativeNetwork
         from nnkit.models.native import native_ops
 
@@ -187,74 +227,11 @@ class NativeForward:
         return self._finish(self._network.outputs(x))
 
 
-class TorchForward:
-    """A torch network.
-
-    The last bits of a matrix product depend on how many rows it has and on where a row stands among them. So the
-    network always gets blocks of one size, and a row stands in its block where its number in the stream says: blocks
-    that are not full are padded.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        weights: "Mapping[str, NDArray[Any]]",
-        finish: "Finish",
-        device: str,
-        threads: int,
-        double: bool,
-    ) -> None:
-        import torch
-
-        from nnkit.engine.device import pick, use_threads
-
-        self._finish = finish
-        self._device = pick(device)
-        use_threads(threads)
-        self._dtype = torch.float64 if double else torch.float32
-        self._network = plan.build()
-        self._network.load_arrays(weights)
-        self._network.to(self._device, self._dtype).eval()
-        self._block = plan.block_rows
-
-    def outputs(self, rows: "Dataset", start: int) -> "Floats":
-        """Return the finished outputs for ``rows``, the first of which has the number ``start``."""
-        import numpy as np
-
-        begins = range(-(start % self._block), max(len(rows), 1), self._block)
-        return np.concatenate([self._outputs(rows, begin) for begin in begins])
-
-    def _outputs(self, rows: "Dataset", begin: int) -> "Floats":
-        """Return the outputs for the block that begins at row ``begin``, which is negative before the first row."""
-        import torch
-
-        first, last = max(begin, 0), min(begin + self._block, len(rows))
-        inputs = {name: self._padded(array[first:last], first - begin) for name, array in rows.inputs.items()}
-        with torch.inference_mode():
-            outputs = self._finish(self._network(inputs))
-        return outputs[first - begin : last - begin]
-
-    def _padded(self, rows: Any, before: int) -> "torch.Tensor | Padded":
-        import torch
-
-        from nnkit.engine.batches import as_floats, padded
-        from nnkit.engine.ragged import Ragged
-
-        if isinstance(rows, Ragged):
-            return padded(rows.filled(self._block, before), self._device, self._dtype)
-        given = torch.from_numpy(rows)
-        block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
-        block[before : before + len(rows)] = given
-        return as_floats(block, self._device, self._dtype)
-
-
-class TextForward(TorchForward):
+class TextForward(BlockForward):
     """A language model, which is asked at every step of a text what comes next."""
 
-    def __init__(
-        self, plan: Plan, weights: "Mapping[str, NDArray[Any]]", device: str, threads: int, double: bool
-    ) -> None:
-        super().__init__(plan, weights, lambda outputs: outputs, device, threads, double)
+    def __init__(self, plan: Plan, weights: Arrays, place: Place) -> None:
+        super().__init__(plan, weights, place, lambda network, inputs: to_float64(network(inputs)))
         self._carries = plan.stateful is not None
 
     def outputs(self, rows: "Dataset", start: int) -> "Floats":

@@ -27,6 +27,14 @@ Table: TypeAlias = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
+class OutputColumn:
+    """A column of what a model of unlabelled data gives: numbers, or with ``words`` numbers of these."""
+
+    name: str
+    words: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
 class Layout:
     """What predictions are of: the task, the labels in the model's order and the target columns."""
 
@@ -40,6 +48,8 @@ class Layout:
     """What says where each row of a forecast stands: ``series``, ``time``."""
     naive: Sequence[str] = ()
     """The naive forecasts that stand beside those of the model."""
+    columns: Sequence[OutputColumn] = ()
+    """Of unlabelled data what the model gives for each row."""
 
     @property
     def single(self) -> bool:
@@ -48,6 +58,8 @@ class Layout:
 
     def names(self, what: str) -> list[str]:
         """Return the columns of something that each target has: ``truth``, or ``truth_<target>``."""
+        if self.task == "unlabelled":
+            return ["label"] if self.targets else []
         return [what] if self.single else [f"{what}_{target}" for target in self.targets]
 
     @property
@@ -72,8 +84,15 @@ class Layout:
         return [] if self.task == "regression" else [f"probability_{name}" for name in self.classes]
 
     @property
+    def members(self) -> list[str]:
+        """The members of a prediction in JSON Lines."""
+        return self.header if self.task == "unlabelled" else ["prediction", "probabilities"]
+
+    @property
     def header(self) -> list[str]:
         """All columns of a prediction."""
+        if self.task == "unlabelled":
+            return [column.name for column in self.columns]
         return [*self.predictions, *self.probabilities]
 
 
@@ -98,7 +117,7 @@ def json_predictions(outputs: "Floats", layout: Layout) -> str:
 
     from nnkit.frames.written import written
 
-    if not np.isfinite(outputs).all():
+    if layout.task == "unlabelled" or not np.isfinite(outputs).all():
         return json_rows(prediction_table(outputs, layout), layout)
     literals = _json_labels(layout.classes) if layout.single else {}
     columns: list[Written] = [
@@ -110,7 +129,15 @@ def json_predictions(outputs: "Floats", layout: Layout) -> str:
 
 def _columns(outputs: "Floats", layout: Layout) -> "list[Floats | Words]":
     """Return the columns of predictions and probabilities."""
+    if layout.task == "unlabelled":
+        return [_output_column(values, column) for values, column in zip(outputs.T, layout.columns, strict=True)]
     return [*_target_columns(predicted(outputs, layout.task), layout), *_probabilities(outputs, layout).T]
+
+
+def _output_column(values: "Floats", column: OutputColumn) -> "Floats | Words":
+    from nnkit.frames.cells import Words
+
+    return values if column.words is None else Words(values.astype("int32"), column.words)
 
 
 def _target_columns(values: "Truth", layout: Layout) -> "list[Floats | Words]":
@@ -119,6 +146,8 @@ def _target_columns(values: "Truth", layout: Layout) -> "list[Floats | Words]":
 
     if layout.task in ("binary", "multiclass", "next"):
         return [Words(values.astype("int32"), layout.classes)]
+    if layout.task == "unlabelled":
+        return [Words(values.astype("int32"), layout.classes).filled("")] if layout.targets else []
     if layout.task == "multilabel":
         return [Words(column.astype("int32"), FLAGS) for column in values.T]
     return list(values.T)
@@ -181,6 +210,8 @@ def json_rows(table: Mapping[str, Sequence[str]], layout: Layout, before: Sequen
 
 
 def _json_template(layout: Layout) -> str:
+    if layout.task == "unlabelled":
+        return ", ".join(_member(name) for name in layout.header)
     names = [name.removeprefix("prediction_") for name in layout.predictions]
     prediction = '"prediction": %s' if names == ["prediction"] else f'"prediction": {_mapping(names)}'
     if layout.task == "regression":
@@ -210,6 +241,9 @@ def _mapping(names: Sequence[str]) -> str:
 
 
 def _json_cells(name: str, cells: Sequence[str], layout: Layout) -> Sequence[str]:
+    words = next((column.words for column in layout.columns if column.name == name and column.words), None)
+    if words is not None:
+        return [json.dumps(cell, ensure_ascii=False) for cell in cells]
     if name == "prediction" and layout.task != "regression":
         literals = _json_labels(layout.classes)
         return [literals[cell] for cell in cells]
@@ -291,7 +325,7 @@ def predictions_csv(predictions: Predictions, layout: Layout) -> str:
     """
     from nnkit.frames import cells
 
-    if cells.compiled is None or predictions.weights is not None or layout.task == "regression":
+    if cells.compiled is None or predictions.weights is not None or layout.task in ("regression", "unlabelled"):
         table = _predictions_table(predictions, layout)
         return csv_line(table) + csv_rows(table)
     truth = [_renamed(column, _csv_cell) for column in _target_columns(predictions.truth, layout)]
@@ -357,6 +391,9 @@ def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
     import numpy as np
 
     cells = [table[name] for name in layout.names("truth")]
+    if layout.task == "unlabelled":
+        known = {"": -1} | {label: number for number, label in enumerate(layout.classes)}
+        return np.array([known[label] for label in (cells[0] if cells else [""] * len(table["row"]))], dtype=np.int64)
     if layout.task in ("binary", "multiclass", "next"):
         index = {label: number for number, label in enumerate(layout.classes)}
         return np.array([index[label] for label in cells[0]], dtype=np.int64)
@@ -366,6 +403,8 @@ def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
 def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
     import numpy as np
 
+    if layout.task == "unlabelled":
+        return np.array([_output_cells(table[column.name], column) for column in layout.columns]).T.copy()
     names = layout.probabilities[-1:] if layout.task == "binary" else layout.probabilities or layout.predictions
     outputs = np.array(
         [_floats(table[name]) for name in names], dtype=np.float64
@@ -374,6 +413,15 @@ def _outputs(table: Mapping[str, Sequence[str]], layout: Layout) -> "Floats":
         index = {label: number for number, label in enumerate(layout.classes)}
         return np.column_stack([outputs, [index[label] for label in table["prediction"]]])
     return outputs[:, 0] if layout.task == "binary" else outputs
+
+
+def _output_cells(cells: Sequence[str], column: OutputColumn) -> "Floats":
+    import numpy as np
+
+    if column.words is None:
+        return _floats(cells)
+    index = {word: float(number) for number, word in enumerate(column.words)}
+    return np.array([index[cell] for cell in cells], dtype=np.float64)
 
 
 def _floats(cells: Sequence[str]) -> "Floats":

@@ -22,7 +22,7 @@ from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine,
 from nnkit.errors import Problem, ResourceError, RunError, SpecError
 from nnkit.models.base import ModelChoice
 from nnkit.models.plan import Plan, check_memory
-from nnkit.procedures.base import Loop, ProcedureChoice, history_names
+from nnkit.procedures.base import Loop, ProcedureChoice
 from nnkit.shapes import show
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def _unfit(experiment: Experiment) -> list[Problem]:
 
 def _unknown_monitors(experiment: Experiment, prepared: Prepared) -> list[Problem]:
     training, problems = experiment.training, []
-    names = history_names(training.metrics, prepared.validation is not None)
+    names = training.procedure.history_names(training, prepared.validation is not None)
     for index, callback in enumerate(training.callbacks):
         if callback.watched is None or callback.watched in names:
             continue

@@ -46,6 +46,8 @@ def check_tables(report: "CheckReport") -> list[Table]:
 def _asked_for(report: "CheckReport") -> tuple[str, str]:
     if report.task == "next":
         return "tokens", f"{number(len(report.classes))}, the unknown one among them"
+    if report.task == "unlabelled":
+        return "labels", ", ".join(_shortened(report.classes)) or "none"
     return "classes" if report.classes else "targets", ", ".join(report.classes or _shortened(report.targets))
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from nnkit.data.dataset import Dataset
-from nnkit.inference import Predictor, TorchForward
+from nnkit.inference import Predictor
+from nnkit.procedures.forward import BlockForward
 from nnkit.runs.folder import RunFolder
 from tests.commands.conftest import make_rows, make_spec, train_spec, write_csv
 
@@ -61,7 +62,7 @@ def test_blocks_are_needed(wide_runs: dict[str, Path]) -> None:
     import torch
 
     predictor = Predictor(RunFolder.open(wide_runs["multiclass-float32-torch"]))
-    assert isinstance(predictor._network, TorchForward)
+    assert isinstance(predictor._network, BlockForward)
     network, inputs = predictor._network._network, torch.from_numpy(dataset(ROWS).inputs["input"])
     with torch.inference_mode():
         whole = network({"input": inputs})

@@ -1,7 +1,7 @@
 """``nnkit evaluate``: how good a run's model is, on its own held-out rows or on others."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from nnkit.data.pipeline import Pipeline
 from nnkit.data.running import fresh
 from nnkit.errors import DataError, UsageError
 from nnkit.evaluation import Evaluation, beaten
-from nnkit.inference import Predictor
+from nnkit.inference import Predictor, layout_of
 from nnkit.metrics import METRICS, Metric
 from nnkit.predictions import Predictions, joined
 from nnkit.procedures.language import unfit_metric
+from nnkit.procedures.unlabelled import Goal, Unlabelled
 from nnkit.runs.folder import RunFolder
 from nnkit.runs.folds import combine_seeds
 from nnkit.runs.manifest import SEEDS
@@ -92,11 +93,12 @@ def evaluate(
         return _held_out(folder, gates) if folder.manifest.seeds is None else _of_seeds(folder, gates)
     folder.check_usable()
     predictor = Predictor(folder, device)
-    metrics = _metrics(folder.experiment(), predictor.pipeline, gates)
+    experiment = folder.experiment()
+    metrics = _metrics(experiment, predictor.pipeline, gates)
     refused = Rejects(str(data))
     predictions = predict_known(predictor, data, refused)
-    evaluation = judge(predictor.pipeline, predictions, metrics)
-    failed = _failed(gates, evaluation.values, metrics)
+    evaluation = judge(experiment, predictor.pipeline, predictions, metrics)
+    failed = _failed(gates, evaluation.values, goals_of(experiment, metrics))
     notes = [*refused.notes, *_strange(data, predictions, predictor.pipeline), *beaten(evaluation.values)]
     return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=notes)
 
@@ -127,15 +129,16 @@ def _held_out(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     pipeline = (folds[0] if folds else folder).pipeline()
     metrics = _metrics(experiment, pipeline, gates)
     stored = folder.metrics()
-    predictions = stored_predictions(folder, pipeline.layout)
-    evaluation = judge(pipeline, predictions, metrics)
+    goals = goals_of(experiment, metrics)
+    predictions = stored_predictions(folder, layout_of(experiment, pipeline))
+    evaluation = judge(experiment, pipeline, predictions, metrics)
     if not folds:
         split = list(stored)[-1]
-        failed, notes = _failed(gates, evaluation.values, metrics), beaten(evaluation.values)
+        failed, notes = _failed(gates, evaluation.values, goals), beaten(evaluation.values)
         return EvaluationReport(split, evaluation, evaluation.values, None, failed, notes=notes)
     split = list(stored["mean"])[-1]
     values, deviation = stored["mean"][split], stored["deviation"][split]
-    failed = _failed(gates, evaluation.values | values, metrics)
+    failed = _failed(gates, evaluation.values | values, goals)
     return EvaluationReport(split, evaluation, values, deviation, failed, notes=beaten(values))
 
 
@@ -146,17 +149,26 @@ def _of_seeds(folder: RunFolder, gates: Sequence[Gate]) -> EvaluationReport:
     seeds = {seed: dict(metrics[split]) for seed, metrics in stored["seeds"].items()}
     members = {seed: folder.member(f"{SEEDS}/{seed}") for seed in seeds}
     pipeline = next(iter(members.values())).pipeline()
-    metrics = _metrics(folder.experiment(), pipeline, gates)
+    experiment = folder.experiment()
+    metrics = _metrics(experiment, pipeline, gates)
     if any(gate.metric not in stored["mean"][split] for gate in gates):
         seeds = {seed: _held_out(member, gates).values for seed, member in members.items()}
     together = combine_seeds({int(seed): {split: values} for seed, values in seeds.items()})
     values, deviation = together["mean"][split], together["deviation"][split]
     evaluation = Evaluation(pipeline.task, pipeline.classes, values, [], None)
-    return EvaluationReport(split, evaluation, values, deviation, _failed(gates, values, metrics), seeds)
+    failed = _failed(gates, values, goals_of(experiment, metrics))
+    return EvaluationReport(split, evaluation, values, deviation, failed, seeds)
 
 
 def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) -> list[Metric]:
-    """Return the metrics of the spec, or the usual ones of the task, and those that only gates name."""
+    """Return the metrics of the spec, or the usual ones of the task, and those that only gates name.
+
+    Of unlabelled data there are none: the procedure says what is reported.
+    """
+    procedure = experiment.training.procedure
+    if isinstance(procedure, Unlabelled):
+        _check_gates(gates, list(procedure.goals()))
+        return []
     metrics = list(metrics_of(experiment, pipeline))
     known = {metric.key for metric in metrics}
     return metrics + [_gate_metric(gate, pipeline, sorted(known)) for gate in gates if gate.metric not in known]
@@ -172,14 +184,30 @@ def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric
             return METRICS.decode(gate.metric)
         except ValidationError:
             pass  # A metric that needs options can only be named by the spec.
-    choices = sorted({*names, *known})
-    hint = nearest(gate.metric, choices)
-    raise UsageError(f"--fail-under {gate.metric}: no such metric{hint} Those of this run: {', '.join(choices)}")
+    _check_gates([gate], sorted({*names, *known}))
+    raise AssertionError("a metric that needs no options was decoded")
 
 
-def _failed(gates: Sequence[Gate], values: dict[str, float | None], metrics: Sequence[Metric]) -> list[str]:
-    smaller = {metric.key: metric.goal == "min" for metric in metrics}
-    failures = [gate.failure(values[gate.metric], smaller[gate.metric]) for gate in gates]
+def _check_gates(gates: Sequence[Gate], choices: Sequence[str]) -> None:
+    """Raise ``UsageError`` for the first gate whose metric is not one of ``choices``."""
+    for gate in gates:
+        if gate.metric not in choices:
+            hint = nearest(gate.metric, choices)
+            raise UsageError(
+                f"--fail-under {gate.metric}: no such metric{hint} Those of this run: {', '.join(choices)}"
+            )
+
+
+def goals_of(experiment: Experiment, metrics: Sequence[Metric]) -> dict[str, Goal]:
+    """Return whether larger or smaller is better, by metric."""
+    procedure = experiment.training.procedure
+    if isinstance(procedure, Unlabelled):
+        return procedure.goals()
+    return {metric.key: metric.goal for metric in metrics}
+
+
+def _failed(gates: Sequence[Gate], values: dict[str, float | None], goals: Mapping[str, Goal]) -> list[str]:
+    failures = [gate.failure(values.get(gate.metric), goals[gate.metric] == "min") for gate in gates]
     return [failure for failure in failures if failure]
 
 
@@ -193,7 +221,7 @@ def predict_known(predictor: Predictor, data: Path, refused: Rejects) -> Predict
     for chunk in stream:
         refused.take(chunk, stream)
         rows = chunk.dataset
-        if rows.truth is not None and len(rows):
+        if (rows.truth is not None or predictor.pipeline.task == "unlabelled") and len(rows):
             parts.append(predictor.predictions(rows, start))
         start += len(rows)
     if not parts:

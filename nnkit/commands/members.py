@@ -52,7 +52,7 @@ def train_one(
     run.write_json(PIPELINE, ready.prepared.pipeline.to_json())
     fit(run, ready, manifest, listener, stop)
     with synced_together():
-        write_results(run, ready, outcome(run, ready), pictures=pictures)
+        write_results(run, ready, outcome(run, ready, pictures), pictures=pictures)
         write_card(run, manifest, ready.experiment)
 
 

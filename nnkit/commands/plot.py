@@ -8,6 +8,7 @@ from nnkit.commands.stored import stored_predictions
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import RunError, UsageError
 from nnkit.files import atomic_write, make_folder
+from nnkit.inference import layout_of
 from nnkit.metrics.sample import count, middle, predicted
 from nnkit.predictions import Predictions
 from nnkit.runs.folder import (
@@ -57,7 +58,7 @@ def write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> list[Path]:
 
 def _predictions(folder: RunFolder) -> tuple[Pipeline, Predictions]:
     pipeline = (folder.members()[0] if folder.manifest.folds else folder).pipeline()
-    return pipeline, stored_predictions(folder, pipeline.layout)
+    return pipeline, stored_predictions(folder, layout_of(folder.experiment(), pipeline))
 
 
 def _trees(folder: RunFolder) -> list[str] | None:
@@ -100,7 +101,7 @@ def prediction_pictures(pipeline: Pipeline, predictions: Predictions) -> dict[st
     from nnkit import figures
 
     truth, outputs, classes = predictions.truth, predictions.outputs, pipeline.classes
-    if pipeline.task == "next":
+    if pipeline.task in ("next", "unlabelled"):
         return {}
     if pipeline.task == "regression":
         points = middle(outputs, pipeline.quantiles)

@@ -78,7 +78,7 @@ def predict(
     source = _origin(data, pipeline)
     if pipeline.known.windows is not None:
         return _forecast(predictor, source, output, format, columns, keep, rejects, chunk_rows)
-    writer = _writer(output, pipeline, format or _usual(source.format), keep)
+    writer = _writer(output, predictor, format or _usual(source.format), keep)
     stream = pipeline.stream(
         source.origin, format=source.format, columns=list(columns) if columns else None, chunk_rows=chunk_rows
     )
@@ -171,10 +171,10 @@ def _origin(data: Path | BinaryIO | None, pipeline: Pipeline) -> _Origin:
 
 
 def _writer(
-    output: TextIO, pipeline: Pipeline, format_name: Format, keep: bool
+    output: TextIO, predictor: Predictor, format_name: Format, keep: bool
 ) -> "CsvWriter | JsonWriter | TreeWriter":
-    layout = pipeline.layout
-    trees = pipeline.tree_input is not None
+    layout = predictor.layout
+    trees = predictor.pipeline.tree_input is not None
     if format_name == "trees":
         if keep or not trees:
             reason = "the output is trees alone; leave out --keep" if trees else "the model does not predict trees"
@@ -244,7 +244,7 @@ class JsonWriter:
         if not self._keep:
             self._output.write(json_predictions(outputs, self._layout))
             return
-        refuse_doubles(cells, ["prediction", "probabilities"])
+        refuse_doubles(cells, self._layout.members)
         self._output.write(json_rows(prediction_table(outputs, self._layout), self._layout, json_members(cells)))
 
 

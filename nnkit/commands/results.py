@@ -1,7 +1,7 @@
 """Results: what a trained run says of itself, as numbers, tables and pictures in its folder."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from nnkit.commands.plot import history_pictures, prediction_pictures, tree_pictures, write_pictures
 from nnkit.commands.stored import stored_predictions
@@ -9,10 +9,11 @@ from nnkit.data.dataset import predicted_trees
 from nnkit.data.pipeline import Pipeline
 from nnkit.engine.health import findings
 from nnkit.errors import RunError
-from nnkit.evaluation import Evaluation, beaten, confusion_csv, evaluate, naive_values
-from nnkit.inference import Predictor
+from nnkit.evaluation import Evaluation, beaten, confusion_csv, defined, evaluate, naive_values
+from nnkit.inference import Predictor, layout_of
 from nnkit.metrics import Metric, or_defaults
-from nnkit.predictions import Predictions, joined, predictions_csv
+from nnkit.predictions import Layout, Predictions, joined, predictions_csv
+from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.card import model_card
 from nnkit.runs.folder import CARD, CONFUSION, HISTORY, METRICS, NODES, PREDICTIONS, TREES, RunFolder
 from nnkit.runs.folds import combine_folds, combine_seeds
@@ -27,6 +28,8 @@ class Outcome:
     splits: dict[str, Predictions]
     trees: list[str] | None = None
     """The trees of the reported split in the Penn format, with the labels that the model gives them."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """What the procedure draws of a model of unlabelled data, by the files' names."""
 
     @property
     def reported(self) -> Predictions:
@@ -34,16 +37,17 @@ class Outcome:
         return list(self.splits.values())[-1]
 
 
-def outcome(run: RunFolder, ready: Ready) -> Outcome:
+def outcome(run: RunFolder, ready: Ready, pictures: bool = True) -> Outcome:
     """Return what the run's weights predict for the rows that it was made of."""
     prepared = ready.prepared
     predictor = Predictor(run, run.manifest.device, ready.experiment, prepared.pipeline)
     splits = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    known = {name: rows for name, rows in splits.items() if rows is not None and rows.truth is not None and len(rows)}
+    known = {name: rows for name, rows in splits.items() if rows is not None and len(rows)}
     found = {name: predictor.predictions(rows) for name, rows in known.items()}
     nodes, last = list(found.values())[-1].nodes, list(known.values())[-1]
     trees = None if nodes is None else predicted_trees(last, nodes.outputs, prepared.pipeline.classes)
-    return Outcome(found, trees)
+    drawn = predictor.pictures(last) if pictures else {}
+    return Outcome(found, trees, drawn)
 
 
 def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool = True) -> None:
@@ -51,17 +55,19 @@ def write_results(run: RunFolder, ready: Ready, outcome: Outcome, pictures: bool
     pipeline, experiment = ready.prepared.pipeline, ready.experiment
     evaluations = {split: score(experiment, pipeline, predictions) for split, predictions in outcome.splits.items()}
     run.write_json(METRICS, {split: evaluation.to_json()["values"] for split, evaluation in evaluations.items()})
-    _write_reported(run, pipeline, outcome.reported, list(evaluations.values())[-1])
+    layout = layout_of(experiment, pipeline)
+    _write_reported(run, layout, outcome.reported, list(evaluations.values())[-1])
     if outcome.trees is not None:
         run.write(TREES, "".join(f"{tree}\n" for tree in outcome.trees))
     if pictures:
         drawn = history_pictures(run.history()) | prediction_pictures(pipeline, outcome.reported)
-        write_pictures(run.path, drawn | tree_pictures(pipeline, outcome.reported, outcome.trees))
+        drawn |= tree_pictures(pipeline, outcome.reported, outcome.trees) | dict(outcome.pictures)
+        write_pictures(run.path, drawn)
 
 
 def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) -> Evaluation:
     """Compare predictions with the truth by the metrics of the spec, or the usual ones of the task."""
-    return judge(pipeline, predictions, metrics_of(experiment, pipeline))
+    return judge(experiment, pipeline, predictions, metrics_of(experiment, pipeline))
 
 
 def metrics_of(experiment: Experiment, pipeline: Pipeline) -> Sequence[Metric]:
@@ -70,8 +76,16 @@ def metrics_of(experiment: Experiment, pipeline: Pipeline) -> Sequence[Metric]:
     return or_defaults(experiment.training.metrics, pipeline.task, naive, pipeline.quantiles)
 
 
-def judge(pipeline: Pipeline, predictions: Predictions, metrics: Sequence[Metric]) -> Evaluation:
-    """Compare predictions with the truth, and forecasts with naive ones."""
+def judge(
+    experiment: Experiment, pipeline: Pipeline, predictions: Predictions, metrics: Sequence[Metric]
+) -> Evaluation:
+    """Compare predictions with the truth, and forecasts with naive ones; of unlabelled data the procedure says what."""
+    procedure = experiment.training.procedure
+    if isinstance(procedure, Unlabelled):
+        known = predictions.truth.astype("int64")
+        labels = known if (known >= 0).any() else None
+        values = procedure.scores(pipeline, predictions.outputs, labels)
+        return Evaluation("unlabelled", (), {name: defined(value) for name, value in values.items()}, [], None)
     truth, outputs, yardstick = predictions.truth, predictions.outputs, pipeline.yardstick(predictions)
     found = evaluate(
         truth,
@@ -89,8 +103,7 @@ def judge(pipeline: Pipeline, predictions: Predictions, metrics: Sequence[Metric
     return replace(found, values=found.values | naive_values(truth, yardstick, metrics))
 
 
-def _write_reported(run: RunFolder, pipeline: Pipeline, predictions: Predictions, evaluation: Evaluation) -> None:
-    layout = pipeline.layout
+def _write_reported(run: RunFolder, layout: Layout, predictions: Predictions, evaluation: Evaluation) -> None:
     run.write(PREDICTIONS, predictions_csv(predictions, layout))
     if predictions.nodes is not None:
         run.write(NODES, predictions_csv(predictions.nodes, layout))
@@ -106,8 +119,9 @@ def write_folds(run: RunFolder, ready: Ready) -> None:
     folds = run.members()
     run.write_json(METRICS, combine_folds([fold.metrics() for fold in folds]))
     pipeline = ready.prepared.pipeline
-    together = joined([stored_predictions(fold, pipeline.layout) for fold in folds]).by_row()
-    _write_reported(run, pipeline, together, score(ready.experiment, pipeline, together))
+    layout = layout_of(ready.experiment, pipeline)
+    together = joined([stored_predictions(fold, layout) for fold in folds]).by_row()
+    _write_reported(run, layout, together, score(ready.experiment, pipeline, together))
     write_pictures(run.path, prediction_pictures(pipeline, together))
 
 

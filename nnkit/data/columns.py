@@ -58,7 +58,7 @@ def check_columns(data: Data, raw: "Raw") -> None:
     if isinstance(data.target, str):
         named.append((("data", "target"), data.target))
     else:
-        named += [(("data", "target", index), name) for index, name in enumerate(data.target)]
+        named += [(("data", "target", index), name) for index, name in enumerate(data.targets)]
     named += [(("data", "types", name), name) for name in data.types]
     named += [(("data", "where", name), name) for name in data.where]
     named += [(("data", "weight"), data.weight)] if data.weight else []

@@ -301,7 +301,7 @@ class Pipeline:
         known = self.known
         needed = [*known.columns, *(known.windows.kinds if known.windows else [])]
         if need_target:
-            needed += [*known.sources, *([known.weight] if known.weight else [])]
+            needed += [*([] if self.task == "unlabelled" else known.sources), *([known.weight] if known.weight else [])]
         missing = [column for column in needed if column not in found]
         if missing and found:
             hint = doubt if len(found) == 1 else ""
@@ -348,7 +348,7 @@ class Pipeline:
 
     def _targets(self, part: "Raw", notes: Notes, needed: bool) -> "tuple[Any, Any]":
         """Return truth and targets, or None for both where they are not asked for."""
-        if not needed:
+        if not needed or (self.task == "unlabelled" and not set(self.known.sources) <= part.cells.keys()):
             return None, None
         columns = self.typed(part, self.known.target_kinds, notes)
         encoded = encode([columns[name] for name in self.known.sources], self.known.target)

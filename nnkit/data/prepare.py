@@ -135,9 +135,10 @@ class Preparation:
         self.main = self.table(data.source, raw)
         if inherited is None:
             check_text(data, self.main.frame)
-        with about(self.main.title):
-            gaps = missing([self.main.frame[name] for name in data.targets])
-        _refuse(self.main, gaps)
+        if self.task != "unlabelled":
+            with about(self.main.title):
+                gaps = missing([self.main.frame[name] for name in data.targets])
+            _refuse(self.main, gaps)
 
     def check(self) -> None:
         """Raise ``SpecError`` for what is wrong whatever the rows are."""
@@ -185,8 +186,9 @@ class Preparation:
         classes = None
         if data.split.by_class:
             option = "stratify" if data.split.stratify else "train_per_class"
-            if len(data.targets) > 1:
-                raise SpecError([Problem(("data", "split", option), "needs one target column, found several")])
+            if len(data.targets) != 1:
+                found = "several" if data.targets else "none"
+                raise SpecError([Problem(("data", "split", option), f"needs one target column, found {found}")])
             classes = labels(frame[data.targets[0]]).tolist()
         keys = None
         if data.split.uses:

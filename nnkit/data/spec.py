@@ -22,8 +22,10 @@ class Data(Options):
     """What the model learns from."""
 
     source: SourceChoice = Field(description="Where rows come from.")
-    target: str | Annotated[list[str], Field(min_length=1)] = Field(
-        description="The column to predict, or several; `next` with the source `text`: the next token."
+    target: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None,
+        description="The column to predict, or several; `next` with the source `text`: the next token. Procedures of "
+        "unlabelled data need none; the labels of one then serve only to judge and to colour.",
     )
     positive: Label | None = Field(
         default=None, description="Of two classes, the one that counts as positive; default: the second in order."
@@ -104,5 +106,5 @@ class Data(Options):
 
     @property
     def targets(self) -> list[str]:
-        """The target columns."""
-        return [self.target] if isinstance(self.target, str) else list(self.target)
+        """The target columns; nothing where the data is unlabelled."""
+        return [self.target] if isinstance(self.target, str) else list(self.target or [])

@@ -25,7 +25,7 @@ class TargetState(Options):
     """What is known of the target: the task, its columns, its labels, and how numbers are scaled while training."""
 
     task: Task
-    columns: list[str] = Field(min_length=1)
+    columns: list[str]
     classes: list[str] = Field(default=[], max_length=100_000)
     """Labels in the model's order; the target columns in multilabel; nothing in regression."""
     transform: Literal["standard_scale", "min_max_scale", "log"] | None = None
@@ -44,7 +44,10 @@ class TargetState(Options):
             "multilabel": self.classes == self.columns,
             "regression": classes == 0,
             "next": count == 1 and classes == 0,
+            "unlabelled": count <= 1 and (classes > 0) == (count == 1),
         }
+        if not count and self.task != "unlabelled":
+            raise ValueError(f"a {self.task} target has a column")
         if not fits[self.task] or len(set(self.classes)) < classes or not len(self.shift) == len(self.scale) == scaled:
             raise ValueError(f"the classes and scales do not fit a {self.task} target")
         return self
@@ -52,10 +55,13 @@ class TargetState(Options):
 
 @dataclass(frozen=True)
 class Encoded:
-    """Truth and what training sees (``nnkit.data.prepare.Dataset``), and the rows without a usable target."""
+    """Truth and what training sees (``nnkit.data.dataset.Dataset``), and the rows without a usable target.
 
-    truth: "NDArray[Any]"
-    targets: "NDArray[Any]"
+    Where there is no target, both are None; of ``unlabelled`` data with labels only what training sees.
+    """
+
+    truth: Any
+    targets: Any
     bad: dict[int, str]
 
 
@@ -74,6 +80,8 @@ def learn(
     """
     names = [column.source for column in columns]
     _check_options(task, names, positive, transform)
+    if task == "unlabelled":
+        return TargetState(task=task, columns=names, classes=_labels_of(columns, more))
     if task == "regression":
         return _learn_numbers(columns, transform, train).model_copy(update={"quantiles": list(quantiles)})
     if task == "multilabel":
@@ -98,7 +106,7 @@ def missing(columns: "Sequence[Column]") -> dict[int, str]:
 
 def _check_options(task: Task, names: Sequence[str], positive: str | None, transform: Any) -> None:
     problems = []
-    if len(names) > 1 and task in CLASSIFY:
+    if len(names) > 1 and task in (*CLASSIFY, "unlabelled"):
         problems.append(Problem(("data", "target"), f"a {task} experiment has one target, found {len(names)}"))
     if transform and task != "regression":
         problems.append(Problem(("data", "target_transform"), f"is for regression; this experiment is {task}"))
@@ -106,6 +114,13 @@ def _check_options(task: Task, names: Sequence[str], positive: str | None, trans
         problems.append(Problem(("data", "positive"), f"is for two classes; this experiment is {task}"))
     if problems:
         raise SpecError(problems)
+
+
+def _labels_of(columns: "Sequence[Column]", more: Collection[str]) -> list[str]:
+    """Return the labels of unlabelled data that has some, for those who judge it."""
+    from nnkit.frames.kinds import in_order
+
+    return in_order({*labels(columns[0]).used(), *more}) if columns else []
 
 
 def _classes(column: "Column", task: Task, positive: str | None, more: Collection[str]) -> list[str]:
@@ -165,6 +180,10 @@ def encode(columns: "Sequence[Column]", state: TargetState) -> Encoded:
     """Return truth and training targets; what is missing or unknown is in ``bad`` with its reason."""
     import numpy as np
 
+    if not state.columns:
+        return Encoded(None, None, {})
+    if state.task == "unlabelled":
+        return _encode_labels(columns[0], state.classes)
     if state.task in CLASSIFY:
         encoded = _encode_classes(columns[0], state.classes)
         if state.task == "multiclass":
@@ -199,6 +218,16 @@ def _encode_flags(columns: "Sequence[Column]") -> Encoded:
         bad |= {row: reason for row, reason in one.bad.items() if row not in bad}
     flags = np.stack(found, axis=1)
     return Encoded(flags, flags.astype(np.float32), bad)
+
+
+def _encode_labels(column: "Column", classes: Sequence[str]) -> Encoded:
+    """Return the labels of unlabelled data, -1 where there is none; an unknown one is bad."""
+    import numpy as np
+
+    encoded = _encode_classes(column, classes)
+    gaps = column.gaps
+    bad = {row: reason for row, reason in encoded.bad.items() if not gaps[row]}
+    return Encoded(np.where(gaps, -1, encoded.truth), None, bad)
 
 
 def _encode_classes(column: "Column", classes: Sequence[str]) -> Encoded:

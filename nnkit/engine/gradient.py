@@ -166,17 +166,21 @@ class GradientPhase:
     def _backward(self, part: Batch, share: float) -> Tensor:
         inputs = part.floats(self._options.dtype)
         seen = Augmented(inputs) if self._augment is None else self._augment(inputs, self._draws)
-        with self._autocast():
-            outputs = self._forward(seen.inputs)
-        outputs, targets, weights = part.aligned(outputs.float() if self._options.autocast else outputs)
-        losses = self._row_losses(outputs, targets, weights, seen)
+        losses = self._train_losses(part, seen)
         loss = losses.mean() if share == 1 else losses.mean() * share
         penalty = self.network.penalty()
         total = loss if penalty is None else loss + penalty * share
         (total if self._scaler is None else self._scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
+        return total.detach()
+
+    def _train_losses(self, part: Batch, seen: Augmented) -> Tensor:
+        """Return the loss of each target of a part of a batch, and keep its outputs."""
+        with self._autocast():
+            outputs = self._forward(seen.inputs)
+        outputs, targets, weights = part.aligned(outputs.float() if self._options.autocast else outputs)
         if self._scoring.score is not None:
             self._outputs.append(self._scoring.kept(outputs.detach(), targets))
-        return total.detach()
+        return self._row_losses(outputs, targets, weights, seen)
 
     def _row_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, seen: Augmented) -> Tensor:
         """Return the loss of each row; of a mixed row those of all rows in it, each with its weight, in shares."""
@@ -212,14 +216,21 @@ class GradientPhase:
         """Return train and validation values, the learning rate and the norm of the last gradient."""
         data = self._data
         values = {"train_loss": mean_loss(self.losses(), data.size, len(data.rows), data.counts(epoch))}
-        if self._outputs:
-            values |= self._scoring.train(torch.cat(self._outputs), data.order(epoch))
+        values |= self._train_values(epoch)
         self._losses, self._outputs = [], []
         if self._validation is not None:
-            values |= self._scoring.validation(*self._evaluate(self._validation))
+            values |= self._validation_values(self._validation)
         self._norms = self._layer_norms()
         norm = math.hypot(*self._norms.values())
         return values | {"lr": float(self._optimizer.param_groups[0]["lr"]), "gradient_norm": norm}
+
+    def _train_values(self, epoch: int) -> dict[str, float]:
+        """Return what the steps of an epoch have kept, beside their loss."""
+        return self._scoring.train(torch.cat(self._outputs), self._data.order(epoch)) if self._outputs else {}
+
+    def _validation_values(self, rows: Batch) -> dict[str, float]:
+        """Return the loss of validation rows and what else there is to say of them."""
+        return self._scoring.validation(*self._evaluate(rows))
 
     def _evaluate(self, rows: Batch) -> tuple[float, Tensor | None]:
         self.network.train(False)

@@ -94,6 +94,7 @@ _USUAL: dict[Task, tuple[str, ...]] = {
     "multilabel": ("accuracy", "f1", "roc_auc"),
     "regression": ("mae", "rmse", "r2"),
     "next": ("log_loss", "perplexity", "accuracy"),
+    "unlabelled": (),
 }
 
 

@@ -29,11 +29,14 @@ class Scope:
 
 
 def lay_out(
-    nodes: Sequence[Node], inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] = MappingProxyType({})
+    nodes: Sequence[Node],
+    inputs: Mapping[str, Shape],
+    vocabularies: Mapping[str, int] = MappingProxyType({}),
+    root: Path = ROOT,
 ) -> Plan:
     """Return the plan of a network; raises ``SpecError`` with every mistake.
 
-    ``vocabularies`` says how many tokens there are in each input of tokens.
+    ``vocabularies`` says how many tokens there are in each input of tokens, ``root`` where the list is in the spec.
     """
     names = {name: value_name(name) for name in inputs}
     layout = _Layout(
@@ -41,7 +44,7 @@ def lay_out(
         {names[name]: count for name, count in vocabularies.items()},
     )
     above = next(iter(names.values())) if len(names) == 1 else None
-    layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), ROOT)
+    layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), root)
     layout.check_unread()
     if layout.problems:
         raise SpecError(layout.problems)

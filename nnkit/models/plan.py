@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from nnkit.activations import Activation
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.nn.graph import GraphNetwork
+    from nnkit.nn.parts import PartedNetwork
     from nnkit.nn.sequence import SequenceModule
 
 BLOCK_ROWS = 1024
@@ -197,6 +198,32 @@ class Plan:
         parameters = sum(weight.size for weight in self.weights().values())
         values = sum(usual_size(node.output) for node in self.nodes) + sum(map(usual_size, self.inputs.values()))
         return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * values)
+
+
+@dataclass(frozen=True)
+class PartedPlan(Plan):
+    """Several networks of one model, such as an encoder and a decoder: all their nodes, as ``part/node``."""
+
+    parts: Mapping[str, Plan] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Plan], inputs: Mapping[str, Shape]) -> "PartedPlan":
+        """Return the plan of ``parts`` in the order in which they are listed; ``inputs`` are the data's."""
+        nodes = tuple(_in_part(name, node, part) for name, part in parts.items() for node in part.nodes)
+        return cls(nodes, dict(inputs), dict(parts))
+
+    def build(self) -> "PartedNetwork":  # type: ignore[override]
+        """Return the torch networks; their weights are allocated and not yet drawn."""
+        from nnkit.nn.parts import PartedNetwork
+
+        return PartedNetwork({name: part.build() for name, part in self.parts.items()})
+
+
+def _in_part(part: str, node: PlannedNode, plan: Plan) -> PlannedNode:
+    """Return a node under its name among those of all parts."""
+    own = {other.name for other in plan.nodes}
+    reads = tuple(f"{part}/{name}" if name in own else name for name in node.reads)
+    return replace(node, name=f"{part}/{node.name}", reads=reads)
 
 
 def usual_size(shape: Shape) -> int:

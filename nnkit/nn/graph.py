@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nnkit.nn.arrays import ArraysModule
 from nnkit.nn.random import Draws, RandomModule
 from nnkit.nn.sequence import Lengths, Padded, SequenceModule, carrying, first
 
@@ -37,7 +37,7 @@ class Step:
         return [self.module.get_parameter(name) for name in self.kernels]
 
 
-class GraphNetwork(nn.Module):
+class GraphNetwork(ArraysModule):
     """Computes its steps one after the other; the last value is the output. Names of weights are ``step.weight``."""
 
     def __init__(self, steps: Sequence[Step], inputs: Sequence[str]) -> None:
@@ -182,29 +182,13 @@ class GraphNetwork(nn.Module):
             for name, module in carrying(self):
                 module.stepping, module.carried = False, before[name]
 
-    def set_draws(self, draws: Draws) -> None:
-        """Let every random module draw from ``draws``, under the name of its step."""
+    def set_draws(self, draws: Draws, prefix: str = "") -> None:
+        """Let every random module draw from ``draws``, under the name of its step with ``prefix`` before it."""
         self.draws = draws
         for step in self.steps:
             for path, module in step.module.named_modules():
                 if isinstance(module, RandomModule):
-                    module.draws, module.name = draws, ".".join(filter(None, (step.name, path)))
-
-    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Copy arrays into the weights of the same names; raises ``ValueError`` where names or shapes differ."""
-        # load_state_dict would take time in the square of the number of layers.
-        weights = self.state_dict()
-        given = {name: array.shape for name, array in arrays.items()}
-        needed = {name: tuple(weight.shape) for name, weight in weights.items()}
-        if given != needed:
-            names = sorted(name for name in given | needed if given.get(name) != needed.get(name))
-            raise ValueError(f"these arrays are missing, unknown or of other shapes: {', '.join(names)}")
-        for name, array in arrays.items():
-            weights[name].copy_(torch.tensor(array))
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return copies of the weights by name."""
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
+                    module.draws, module.name = draws, prefix + ".".join(filter(None, (step.name, path)))
 
     def penalty(self) -> Tensor | None:
         """Return the sum of l1 * |w| and l2 * w^2 over the layers that ask for it, or None if there is none."""

@@ -1,18 +1,21 @@
 """What every procedure says of itself, and the options that all of them share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import Field
 
 from nnkit.config.piece import Options, Piece
 from nnkit.config.registry import Registry
-from nnkit.errors import Problem
+from nnkit.errors import Problem, UsageError
 from nnkit.metrics import MetricChoice
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nnkit.data.dataset import Dataset
     from nnkit.data.pipeline import Pipeline
     from nnkit.data.prepare import Prepared
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from nnkit.losses import Function
     from nnkit.models.plan import Plan
     from nnkit.nn.graph import GraphNetwork
+    from nnkit.nn.parts import PartedNetwork
+
+
+Arrays: TypeAlias = Mapping[str, Any]
+"""Weights by name, as arrays."""
 
 
 class Loop(Options):
@@ -62,7 +70,7 @@ class Work:
     """All that a procedure's phases are made from."""
 
     plan: "Plan"
-    network: "GraphNetwork | NativeNetwork"
+    network: "GraphNetwork | PartedNetwork | NativeNetwork"
     prepared: "Prepared"
     loop: Loop
     seed: int
@@ -75,6 +83,33 @@ class RowLoss:
 
     name: str
     function: "Function"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trained model computes: ``device`` is auto, cpu, cuda or mps; ``double`` is for float64."""
+
+    device: str
+    threads: int
+    double: bool = False
+
+
+class Forward(Protocol):
+    """What a trained model says of rows: the same for a row however the rows are cut into chunks."""
+
+    def outputs(self, rows: "Dataset", start: int) -> "NDArray[np.float64]":
+        """Return the outputs [n, ...] for ``rows``, the first of which has the number ``start`` in its stream."""
+
+
+class Sampler(Protocol):
+    """What draws rows from a generative model."""
+
+    def sample(self, count: int, seed: int, label: str | None, steps: int | None) -> "dict[str, NDArray[np.float32]]":
+        """Return ``count`` rows by input [count, ...], as the network takes them: pictures from 0 to 1.
+
+        The same ``seed`` draws the same rows. ``label`` is for conditional models, ``steps`` for those that draw in
+        steps, None for what is usual. Raises ``UsageError`` for one that the model has no use for.
+        """
 
 
 class Procedure(Piece):
@@ -126,6 +161,23 @@ class Procedure(Piece):
         """Return the phases where there are several; nothing where all epochs are alike."""
         return []
 
+    def history_names(self, loop: Loop, validation: bool) -> list[str]:
+        """Return the names of the values that the history will hold for each epoch."""
+        splits = ("train", "validation") if validation else ("train",)
+        return [f"{split}_{key}" for split in splits for key in ("loss", *(metric.key for metric in loop.metrics))]
+
+    def code_names(self, plan: "Plan") -> list[str]:
+        """Return the names of a code's numbers; nothing where the model has no codes."""
+        return []
+
+    def encoder(self, plan: "Plan", weights: "Arrays", pipeline: "Pipeline", place: Place) -> Forward:
+        """Return what gives the codes of rows [n, len(code_names)]; raises ``UsageError`` where there are none."""
+        raise UsageError(f"nothing that {self.type_name} trains has codes; nnkit predict says what the model gives")
+
+    def sampler(self, plan: "Plan", weights: "Arrays", pipeline: "Pipeline", place: Place) -> Sampler:
+        """Return what draws rows from the model; raises ``UsageError`` where it is not a generative one."""
+        raise UsageError(f"nothing that {self.type_name} trains draws rows; nnkit predict says what the model gives")
+
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the phases one after the other; each may depend on what the one before has left."""
         raise TypeError(f"{type(self).__name__} does not say its phases")
@@ -133,9 +185,3 @@ class Procedure(Piece):
 
 PROCEDURES = Registry("procedures", "procedure", Procedure, home="nnkit.procedures")
 ProcedureChoice: TypeAlias = Annotated[Procedure, PROCEDURES]
-
-
-def history_names(metrics: Sequence[MetricChoice], validation: bool) -> list[str]:
-    """Return the names of the values that the history will hold for a supervised phase."""
-    splits = ("train", "validation") if validation else ("train",)
-    return [f"{split}_{key}" for split in splits for key in ("loss", *(metric.key for metric in metrics))]

@@ -76,6 +76,9 @@ class Supervised(Procedure):
 
     def task(self, targets: int) -> Task:
         """Return what the loss means with so many targets; raises ``SpecError`` where it takes only one."""
+        if not targets:
+            message = "is missing: name the column to predict, or choose a procedure for unlabelled data"
+            raise SpecError([Problem(("data", "target"), message)])
         if targets == 1:
             return self.loss.single
         if self.loss.several is None:

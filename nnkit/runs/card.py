@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.folds import Metrics
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Experiment
@@ -38,6 +39,8 @@ def model_card(
 def _what(experiment: Experiment) -> str:
     training, targets = experiment.training, ", ".join(f"`{name}`" for name in experiment.data.targets)
     does = "goes on with a text token by token" if experiment.data.is_text else f"predicts {targets}"
+    if isinstance(training.procedure, Unlabelled):
+        does = "learns from rows without labels"
     return (
         f"A `{experiment.model.type_name}` model that {does}, trained by "
         f"`{training.procedure.type_name}` for up to {training.epochs} epochs with batches of {training.batch_size} "

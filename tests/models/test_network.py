@@ -73,12 +73,12 @@ def test_a_repeat_may_read_data_but_no_layer_outside() -> None:
 
 
 def test_a_thousand_layers_are_planned_built_and_run_in_linear_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     net = plan(dense(4), {"type": "repeat", "times": 1000, "layers": [dense(4)]})
     network = filled(net).train()
     network({"input": torch.ones(1, 2)}).sum().backward()
     assert len(net.rows()) == 1001
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_layers_may_have_the_names_of_attributes() -> None:

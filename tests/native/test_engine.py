@@ -16,7 +16,8 @@ from nnkit.engine.checkpoint import Checkpoint
 from nnkit.engine.phase import Phase
 from nnkit.engine.trainer import Stop, Trainer
 from nnkit.errors import InterruptError, ResourceError, SpecError
-from nnkit.inference import NativeForward, Predictor, TorchForward
+from nnkit.inference import NativeForward, Predictor
+from nnkit.procedures.forward import BlockForward
 from nnkit.runs.folder import RunFolder
 from tests.commands.experiments import write
 from tests.engine.toy import FolderStore
@@ -244,7 +245,7 @@ def test_without_the_compiled_part_torch_does_everything(tmp_path: Path, monkeyp
     for module in (native, engines):
         monkeypatch.setattr(module, "kernel" if module is native else "built", lambda: None)
     other = Predictor(RunFolder.open(run))
-    assert isinstance(other._network, TorchForward)
+    assert isinstance(other._network, BlockForward)
     np.testing.assert_allclose(other.outputs(Dataset({"input": rows}, np.arange(20))), expected, atol=1e-6)
     assert "missing: nnkit was installed without it: install a C compiler" in check(path).engine_reason
     with pytest.raises(ResourceError, match=r"training\.engine: native: nnkit was installed without it"):
@@ -259,7 +260,7 @@ def test_a_manifest_that_claims_the_native_engine_is_not_taken_at_its_word(tmp_p
     assert folder.manifest.engine == "torch"
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"engine": "torch"', '"engine": "native"'))
-    assert isinstance(Predictor(RunFolder.open(run))._network, TorchForward)
+    assert isinstance(Predictor(RunFolder.open(run))._network, BlockForward)
     manifest.write_text(manifest.read_text().replace('"status": "finished"', '"status": "running"'))
     assert resume(run) == run
     assert (run / "predictions.csv").read_bytes() == expected
