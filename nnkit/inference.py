@@ -1,6 +1,7 @@
 """Inference: what a run's network says of rows, the same for a row however the rows are cut into chunks."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.data.pipeline import Pipeline
@@ -11,10 +12,11 @@ from nnkit.predictions import Layout, Predictions
 from nnkit.procedures.base import Arrays, Forward, Place, Procedure, Sampler
 from nnkit.procedures.forward import BlockForward
 from nnkit.procedures.language import window
+from nnkit.procedures.outliers import Detecting, Flagging
 from nnkit.procedures.outputs import to_float64
 from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.folder import RunFolder
-from nnkit.spec import Experiment
+from nnkit.spec import Experiment, unfit_pair
 
 TREES = 256
 """Trees that go through a network at once."""
@@ -35,7 +37,7 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     procedure = experiment.training.procedure
     try:
         plan = experiment.model.plan_for(pipeline)
-        problems = procedure.problems(plan, pipeline, experiment.training)
+        problems = unfit_pair(experiment) or procedure.problems(plan, pipeline, experiment.training)
         if procedure.task(len(pipeline.targets)) != ("multiclass" if pipeline.task == "next" else pipeline.task):
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
         if problems:
@@ -52,7 +54,7 @@ def layout_of(experiment: Experiment, pipeline: Pipeline) -> Layout:
     procedure = experiment.training.procedure
     if not isinstance(procedure, Unlabelled):
         return pipeline.layout
-    return replace(pipeline.layout, columns=procedure.columns(experiment.model, pipeline))
+    return replace(pipeline.layout, columns=procedure.written(experiment.model, pipeline))
 
 
 class Predictor:
@@ -80,6 +82,8 @@ class Predictor:
         self._place = place = Place(device or "auto", run.manifest.threads, self._double)
         native = stays_native(run.manifest.engine, device, procedure, plan, experiment.training)
         self._network = _forward(procedure, plan, weights, self.pipeline, place, native)
+        if isinstance(procedure, Detecting) and procedure.outliers is not None:
+            self._network = Flagging(self._network, partial(procedure.unusual, experiment.model), run.threshold())
 
     def outputs(self, rows: "Dataset", start: int = 0) -> "Floats":
         """Return the outputs for ``rows`` as an array of ``nnkit.tasks``, regression in the target's own units.

@@ -144,7 +144,7 @@ def ready_folds(loaded: Loaded) -> Iterator[Ready]:
     """Check and yield the experiment once for each fold of the split, or once where there are no folds."""
     experiment, procedure = loaded.experiment, loaded.experiment.training.procedure
     found = _Problems(loaded.document)
-    found.add(_unfit(experiment))
+    found.add(unfit_pair(experiment))
     with found.collecting():
         splits = prepare_folds if experiment.data.split.folds else _prepare_once
         arguments = (experiment.data, procedure.task, experiment.seed, _inherited(loaded), procedure.quantiles)
@@ -161,7 +161,7 @@ class Seeds:
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self._found = _Problems(loaded.document)
-        self._found.add(_unfit(loaded.experiment))
+        self._found.add(unfit_pair(loaded.experiment))
         with self._found.collecting():
             procedure = loaded.experiment.training.procedure
             self._preparation = preparation(
@@ -200,8 +200,9 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
     with found.collecting():
         plan = experiment.model.plan_for(prepared.pipeline)
         training = experiment.training
-        problems = training.procedure.problems(plan, prepared.pipeline, training)
-        found.add(problems or _engine_problems(experiment, plan))
+        if not unfit_pair(experiment):
+            problems = training.procedure.problems(plan, prepared.pipeline, training)
+            found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
 
@@ -240,7 +241,8 @@ class _Problems:
             raise locate(self.document, SpecError(self.problems))
 
 
-def _unfit(experiment: Experiment) -> list[Problem]:
+def unfit_pair(experiment: Experiment) -> list[Problem]:
+    """Return that the procedure does not train such a model, where that is so."""
     model, procedure = experiment.model.type_name, experiment.training.procedure
     if model in procedure.models:
         return []

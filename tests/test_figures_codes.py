@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from nnkit.figures import canvas
@@ -53,7 +54,7 @@ def test_the_same_picture_has_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("points", [np.empty((0, 2)), np.zeros((1, 2)), np.ones((5, 2))])
-def test_few_or_equal_points_can_be_drawn(points: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_few_or_equal_points_can_be_drawn(points: NDArray[np.float64]) -> None:
     assert codes(points, None, [], "Codes").startswith(b"\x89PNG")
 
 

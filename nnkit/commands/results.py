@@ -84,7 +84,7 @@ def judge(
     if isinstance(procedure, Unlabelled):
         known = predictions.truth.astype("int64")
         labels = known if (known >= 0).any() else None
-        values = procedure.scores(pipeline, predictions.outputs, labels)
+        values = procedure.reported(experiment.model, pipeline, predictions.outputs, labels)
         return Evaluation("unlabelled", (), {name: defined(value) for name, value in values.items()}, [], None)
     truth, outputs, yardstick = predictions.truth, predictions.outputs, pipeline.yardstick(predictions)
     found = evaluate(
