@@ -1,6 +1,5 @@
 """The command line: each command's options, and how the process ends. What a command needs is imported when it runs."""
 
-import csv
 import gc
 import io
 import signal
@@ -26,7 +25,9 @@ from nnkit.console import (
 from nnkit.errors import GateError, Terminated, UsageError
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, TextIO
+
+    from nnkit.commands.predict import PredictSummary
 
 app = typer.Typer(
     name="nnkit",
@@ -64,13 +65,8 @@ def train(
     out: Annotated[Path | None, typer.Option(envvar="NNKIT_OUT", help="Folder for runs.  [default: runs]")] = None,
     device: flags.Device = None,
     seed: flags.Seed = None,
-    seeds: Annotated[
-        str | None, typer.Option(metavar="0..39", help="Train with each of several seeds: 0..39, or 1,5,9, or both.")
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(envvar="NNKIT_JOBS", min=1, help="Folds or seeds to train at once.  [default: as cores allow]"),
-    ] = None,
+    seeds: flags.Seeds = None,
+    jobs: flags.Jobs = None,
     json: flags.Json = False,
     quiet: flags.Quiet = False,
     verbose: flags.Verbose = False,
@@ -108,12 +104,9 @@ def _seeds(context: typer.Context, text: str | None, seed: int | None) -> list[i
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    run: flags.Run,
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Rows with targets; else the test rows.")] = None,
-    fail_under: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METRIC=VALUE", help="End with code 8 where this is not met. May be given many times."),
-    ] = None,
+    fail_under: flags.FailUnder = None,
     device: flags.Device = None,
     json: flags.Json = False,
 ) -> None:
@@ -134,22 +127,13 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
-    data: Annotated[
-        str | None,
-        typer.Argument(metavar="DATA", help="A file or a folder of pictures, or - for stdin; else the run's own data."),
-    ] = None,
-    form: Annotated[
-        flags.OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Names of the columns of a CSV input without a header.")
-    ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Write the input's columns too.")] = False,
-    rejects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write rows that cannot be read there, and go on.")
-    ] = None,
-    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows that go through the network at once, at most.")] = 16384,
+    run: flags.Run,
+    data: flags.Rows = None,
+    form: flags.PredictionsForm = None,
+    columns: flags.Columns = None,
+    keep: flags.Keep = False,
+    rejects: flags.Rejects = None,
+    chunk_rows: flags.ChunkRows = 16384,
     device: flags.Device = None,
     quiet: flags.Quiet = False,
 ) -> None:
@@ -157,16 +141,39 @@ def predict(
     from nnkit.commands.predict import predict as command
 
     summary = command(
-        run,
-        _input(data),
-        sys.stdout or io.StringIO(),
-        format=form.value if form else None,
-        columns=None if columns is None else next(csv.reader([columns])),
-        keep=keep,
-        rejects=rejects,
-        chunk_rows=chunk_rows,
-        device=device,
-    )
+        run, _input(data), _output(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        rejects=rejects, chunk_rows=chunk_rows, device=device,
+    )  # fmt: skip
+    _say_rows(summary, rejects, quiet)
+
+
+@app.command()
+def encode(
+    run: flags.Run,
+    data: flags.Rows = None,
+    form: flags.CodesForm = None,
+    columns: flags.Columns = None,
+    keep: flags.Keep = False,
+    rejects: flags.Rejects = None,
+    chunk_rows: flags.ChunkRows = 16384,
+    device: flags.Device = None,
+    quiet: flags.Quiet = False,
+) -> None:
+    """Print the code that a model makes of every row, such as an autoencoder's."""
+    from nnkit.commands.encode import encode as command
+
+    summary = command(
+        run, _input(data), _output(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        rejects=rejects, chunk_rows=chunk_rows, device=device,
+    )  # fmt: skip
+    _say_rows(summary, rejects, quiet)
+
+
+def _output() -> "TextIO":
+    return sys.stdout or io.StringIO()
+
+
+def _say_rows(summary: "PredictSummary", rejects: Path | None, quiet: bool) -> None:
     if not quiet:
         from nnkit.summaries import predict_lines
 
@@ -181,30 +188,41 @@ def _input(data: str | None) -> "Path | BinaryIO | None":
 
 @app.command()
 def generate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a language model's run.")],
-    prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What the text begins with.  [default: a new line]")
-    ] = None,
-    tokens: Annotated[int, typer.Option("--tokens", "-n", help="Tokens to go on: characters, or words.")] = 500,
-    temperature: Annotated[
-        float, typer.Option(help="Below 1 more likely, above 1 more surprising; 0 always takes the likeliest.")
-    ] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Draw from so many likeliest tokens; 0 is all.")] = 0,
-    top_p: Annotated[
-        float, typer.Option(help="Draw from the likeliest tokens that together have this probability.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Another seed draws another text.")] = 0,
+    context: typer.Context,
+    run: flags.Run,
+    prompt: flags.Prompt = None,
+    count: flags.Count = None,
+    temperature: flags.Temperature = 1.0,
+    top_k: flags.TopK = 0,
+    top_p: flags.TopP = 1.0,
+    seed: flags.DrawSeed = 0,
+    label: flags.OfLabel = None,
+    steps: flags.DrawSteps = None,
+    out: flags.DrawOut = None,
+    form: flags.DrawForm = None,
     device: flags.Device = None,
     quiet: flags.Quiet = False,
 ) -> None:
-    """Let a language model go on with a text, and print it as it comes."""
-    from nnkit.commands.generate import Options
-    from nnkit.commands.generate import generate as command
+    """Draw from a model: let a language model go on with a text, or a generative one make rows or pictures."""
+    from nnkit.commands import sample
 
-    options = Options(tokens, temperature, top_k, top_p, seed)
-    for piece in command(run, prompt, options, device=device, note=(lambda text: None) if quiet else say):
-        print_now(piece)
-    print_now("\n")
+    note = (lambda text: None) if quiet else say
+    texts = {"--prompt": prompt, "--temperature": temperature, "--top-k": top_k, "--top-p": top_p}
+    rows = {"--label": label, "--steps": steps, "--out": out, "--format": form}
+    if sample.is_language(run):
+        from nnkit.commands.generate import Options
+        from nnkit.commands.generate import generate as command
+
+        flags.refuse(context, "a language model goes on with a text", rows)
+        options = Options(500 if count is None else count, temperature, top_k, top_p, seed)
+        for piece in command(run, prompt, options, device=device, note=note):
+            print_now(piece)
+        print_now("\n")
+        return
+    flags.refuse(context, "the model draws rows and no text", texts)
+    wanted = sample.Options(64 if count is None else count, seed, label, steps)
+    drawn = sample.sample(run, wanted, out=out, format=form.value if form else None, device=device, note=note)
+    print_text(drawn.text or f"{drawn.path}\n")
 
 
 @app.command()
@@ -256,27 +274,11 @@ def trace(
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="A file, or - for stdin; else the data of the spec or run.")
     ] = None,
-    row: Annotated[
-        int | None, typer.Option(min=0, help="Number of the row, from 0, as predictions.csv has it.  [default: 0]")
-    ] = None,
-    by_hand: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="COLUMN=VALUE", help="Put a value into the row. May be given many times."),
-    ] = None,
-    of: Annotated[
-        str | None,
-        typer.Option(
-            metavar="loss|output|NODE",
-            help="What the gradients are of; NODE[0] is one of its numbers.  [default: loss, or output without one]",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the graph too: FILE.svg, .png, .mmd or .dot.")
-    ] = None,
-    form: Annotated[
-        flags.DrawingFormat | None,
-        typer.Option("--format", help="Format of the drawing; without --out print it instead."),
-    ] = None,
+    row: flags.Row = None,
+    by_hand: flags.ByHand = None,
+    of: flags.GradientsOf = None,
+    out: flags.Drawing = None,
+    form: flags.DrawingForm = None,
     sets: flags.Sets = None,
     seed: flags.Seed = None,
     json: flags.Json = False,

@@ -8,7 +8,7 @@ from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
-from nnkit.predictions import Layout, Predictions
+from nnkit.predictions import Layout, OutputColumn, Predictions
 from nnkit.procedures.base import Arrays, Forward, Place, Procedure, Sampler
 from nnkit.procedures.forward import BlockForward
 from nnkit.procedures.language import window
@@ -106,11 +106,11 @@ class Predictor:
             return {}
         return procedure.pictures(self._plan, self._weights, self.pipeline, self._place, rows)
 
-    def encoder(self) -> tuple[Forward, list[str]]:
-        """Return what gives codes of rows, and the names of a code's numbers; raises ``UsageError`` without any."""
+    def encoder(self) -> tuple[Forward, list[OutputColumn]]:
+        """Return what gives codes of rows, and a code's columns; raises ``UsageError`` without any."""
         procedure = self._experiment.training.procedure
         forward = procedure.encoder(self._plan, self._weights, self.pipeline, self._place)
-        return forward, procedure.code_names(self._plan)
+        return forward, procedure.code_columns(self._plan)
 
     def sampler(self) -> Sampler:
         """Return what draws rows from the model; raises ``UsageError`` where it is not a generative one."""

@@ -243,7 +243,8 @@ def _mapping(names: Sequence[str]) -> str:
 def _json_cells(name: str, cells: Sequence[str], layout: Layout) -> Sequence[str]:
     words = next((column.words for column in layout.columns if column.name == name and column.words), None)
     if words is not None:
-        return [json.dumps(cell, ensure_ascii=False) for cell in cells]
+        literals = _json_labels(words)
+        return [literals[cell] for cell in cells]
     if name == "prediction" and layout.task != "regression":
         literals = _json_labels(layout.classes)
         return [literals[cell] for cell in cells]

@@ -55,6 +55,7 @@ PUBLIC = {
     "electricity_forecast": {"data.source.path": "ett/ETTh1.csv"},
     "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
+    "film_reviews": {"data.source.path": "review_polarity/review_polarity.tar.gz"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
     "customer_clusters": {"data.source.path": "mall_customers/Mall_Customers.csv"},
     "mammography_outliers": {"data.source.path": "mammography/mammography.csv"},

@@ -1,13 +1,13 @@
 """``nnkit predict``: a line out for each row in, in order, in constant memory."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TextIO, TypeAlias
 
 from nnkit.commands.overlap import Overlap
-from nnkit.commands.rejects import rejects_to
+from nnkit.commands.rejects import Rejects, rejects_to
 from nnkit.data.chunk import Chunk
 from nnkit.data.dataset import predicted_trees
 from nnkit.data.fresh import format_for
@@ -75,31 +75,50 @@ def predict(
     folder.verify()
     predictor = Predictor(folder, device)
     pipeline = predictor.pipeline
-    source = _origin(data, pipeline)
+    source = origin_of(data, pipeline)
     if pipeline.known.windows is not None:
         return _forecast(predictor, source, output, format, columns, keep, rejects, chunk_rows)
-    writer = _writer(output, predictor, format or _usual(source.format), keep)
+    writer = _writer(output, predictor, format or usual(source.format), keep)
     stream = pipeline.stream(
         source.origin, format=source.format, columns=list(columns) if columns else None, chunk_rows=chunk_rows
     )
+
+    def compute(chunk: Chunk, start: int) -> "tuple[NDArray[np.float64], Cells]":
+        return _predicted(predictor, chunk, start, keep)
+
+    rows, refused = answer(stream, compute, writer, output, rejects, source.name)
+    return PredictSummary(rows, refused.count, dict(pipeline.unseen), refused.notes)
+
+
+def answer(
+    stream: Iterator[Chunk],
+    compute: "Callable[[Chunk, int], tuple[NDArray[np.float64], Cells]]",
+    writer: "Writer",
+    output: TextIO,
+    rejects: Path | None,
+    name: str,
+) -> tuple[int, Rejects]:
+    """Write what ``compute`` gives for each chunk and the number of its first row; returns the rows, and the rejects.
+
+    ``name`` is what messages call the input.
+    """
     rows = 0
 
     def write(given: tuple[Chunk, int]) -> None:
-        chunk, start = given
-        writer.write(*_predicted(predictor, chunk, start, keep))
+        writer.write(*compute(*given))
         output.flush()
 
-    with rejects_to(rejects, source.name) as refused, Overlap(write) as overlap:
+    with rejects_to(rejects, name) as refused, Overlap(write) as overlap:
         for chunk in stream:
             refused.take(chunk, stream)
             overlap.give((chunk, rows))
             rows += len(chunk.dataset)
-    return PredictSummary(rows, refused.count, dict(pipeline.unseen), refused.notes)
+    return rows, refused
 
 
 def _forecast(
     predictor: Predictor,
-    source: "_Origin",
+    source: "Origin",
     output: TextIO,
     form: Format | None,
     columns: Sequence[str] | None,
@@ -126,13 +145,13 @@ def _forecast(
         ending = Ending(pipeline, name)
         for part in parts:
             refused.take_rows(ending.add(part))
-        lines = forecast(predictor, ending, form or _usual(source.format))
+        lines = forecast(predictor, ending, form or usual(source.format))
     output.write("".join(lines))
     output.flush()
     return PredictSummary(len(lines), refused.count, dict(pipeline.unseen), refused.notes)
 
 
-def _usual(format_name: str) -> Format:
+def usual(format_name: str) -> Format:
     """Return the format of the output for an input's."""
     return "jsonl" if format_name == "jsonl" else "trees" if format_name == "trees" else "csv"
 
@@ -151,7 +170,7 @@ def _predicted(predictor: Predictor, chunk: Chunk, start: int, keep: bool) -> "t
 
 
 @dataclass(frozen=True)
-class _Origin:
+class Origin:
     """Where rows come from, what messages call it, and the type of source that reads it."""
 
     origin: Path | BinaryIO | None
@@ -159,20 +178,26 @@ class _Origin:
     format: str
 
 
-def _origin(data: Path | BinaryIO | None, pipeline: Pipeline) -> _Origin:
+def origin_of(data: Path | BinaryIO | None, pipeline: Pipeline) -> Origin:
+    """Return where the rows of ``data`` come from; None stands for the run's own source."""
     if data is None:
-        return _Origin(None, pipeline.known.source.title, pipeline.known.source.type_name)
+        return Origin(None, pipeline.known.source.title, pipeline.known.source.type_name)
     if isinstance(data, Path):
-        return _Origin(data, str(data), format_for(pipeline.known.source, data))
+        return Origin(data, str(data), format_for(pipeline.known.source, data))
     from nnkit.frames.lines import unpacked
 
     file = unpacked(data)
-    return _Origin(file, "standard input", format_for(pipeline.known.source, file))
+    return Origin(file, "standard input", format_for(pipeline.known.source, file))
 
 
-def _writer(
-    output: TextIO, predictor: Predictor, format_name: Format, keep: bool
-) -> "CsvWriter | JsonWriter | TreeWriter":
+class Writer(Protocol):
+    """Writes what there is to say of rows."""
+
+    def write(self, outputs: "NDArray[np.float64]", cells: Cells) -> None:
+        """Write a line for each of ``outputs``; ``cells`` are the input's columns."""
+
+
+def _writer(output: TextIO, predictor: Predictor, format_name: Format, keep: bool) -> Writer:
     layout = predictor.layout
     trees = predictor.pipeline.tree_input is not None
     if format_name == "trees":
@@ -181,6 +206,11 @@ def _writer(
             raise UsageError(f"--format trees: {reason}, or use csv or jsonl")
         return TreeWriter(output)
     keep = keep or trees
+    return table_writer(output, layout, format_name, keep)
+
+
+def table_writer(output: TextIO, layout: Layout, format_name: Format, keep: bool) -> Writer:
+    """Return what writes CSV or JSON Lines."""
     return JsonWriter(output, layout, keep) if format_name == "jsonl" else CsvWriter(output, layout, keep)
 
 

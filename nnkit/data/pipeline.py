@@ -157,8 +157,6 @@ class Pipeline:
 
     def _is_whole(self) -> bool:
         """Tell whether no row at all goes through the pipeline to the inputs that it promises."""
-        from nnkit.frames.table import Raw
-
         known = self.known
         if known.target_kinds.keys() != set(known.sources) or not self._has_windows():
             return False
@@ -171,8 +169,7 @@ class Pipeline:
         if any(kind in axes and len(cell_shapes[name]) not in axes[kind] for name, kind in known.columns.items()):
             return False
         try:
-            frame = self.typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
-            frame = self.transformed(frame, Notes(known.on_unseen))
+            frame = self.transformed(self.empty(), Notes(known.on_unseen))
             texts = [name for names in known.features.values() for name in names if frame[name].is_text]
             return not texts and self._windowed(shapes(frame, known.features)) == self.input_shapes
         except (DataError, SpecError, LookupError, TypeError, ValueError):
@@ -193,16 +190,19 @@ class Pipeline:
 
     def only(self, inputs: Collection[str]) -> Known:
         """Return what is known of some of the inputs, and of the columns that they are made from."""
-        from nnkit.frames.table import Raw
-
         known = self.known
         features = {name: columns for name, columns in known.features.items() if name in inputs}
-        frame = self.typed(Raw(self._no_rows(), []), known.columns, Notes(known.on_unseen))
-        frame = self.transformed(frame, Notes(known.on_unseen))
+        frame = self.transformed(self.empty(), Notes(known.on_unseen))
         used = {frame[column].source for columns in features.values() for column in columns}
         columns = {name: kind for name, kind in known.columns.items() if name in used}
         shapes = {name: shape for name, shape in known.shapes.items() if name in features}
         return known.model_copy(update={"features": features, "columns": columns, "shapes": shapes})
+
+    def empty(self) -> "Frame":
+        """Return the columns before the transforms, with no rows in them."""
+        from nnkit.frames.table import Raw
+
+        return self.typed(Raw(self._no_rows(), []), self.known.columns, Notes(self.known.on_unseen))
 
     def _no_rows(self) -> dict[str, Any]:
         """Return the columns of fresh rows with no rows in them."""

@@ -10,6 +10,7 @@ from nnkit.config.piece import Options, Piece
 from nnkit.config.registry import Registry
 from nnkit.errors import Problem, UsageError
 from nnkit.metrics import MetricChoice
+from nnkit.predictions import OutputColumn
 from nnkit.tasks import Task
 
 if TYPE_CHECKING:
@@ -169,6 +170,10 @@ class Procedure(Piece):
     def code_names(self, plan: "Plan") -> list[str]:
         """Return the names of a code's numbers; nothing where the model has no codes."""
         return []
+
+    def code_columns(self, plan: "Plan") -> list[OutputColumn]:
+        """Return the columns of a code: numbers, or with words numbers of these."""
+        return [OutputColumn(name) for name in self.code_names(plan)]
 
     def encoder(self, plan: "Plan", weights: "Arrays", pipeline: "Pipeline", place: Place) -> Forward:
         """Return what gives the codes of rows [n, len(code_names)]; raises ``UsageError`` where there are none."""

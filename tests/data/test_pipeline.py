@@ -106,6 +106,14 @@ def test_json_objects_without_a_key_lack_a_value_whatever_the_chunks(tmp_path: P
     assert [(bad.line, bad.reason) for chunk in chunks for bad in chunk.rejected] == [(3, "a missing")]
 
 
+def test_what_was_imputed_is_read_back(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", {"a": [1, 2, 3], "b": [1, None, 3], "y": [0, 1, 0]})
+    imputing: list[Any] = [{"type": "impute", "columns": ["b"], "indicator": True}]
+    again = Pipeline.from_json(prepared(path, target="y", transforms=imputing).pipeline.to_json())
+    [chunk] = stream(again, "a,b\n5,\n")
+    assert chunk.dataset.inputs["input"].tolist() == [[5, 2, 1]]
+
+
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_columns_that_no_json_object_has_are_all_named(pipeline: Pipeline, size: int) -> None:
     with pytest.raises(DataError, match="standard input: lacks the columns age, land; it has: height, income"):

@@ -94,6 +94,10 @@ class Transform(Piece):
         """Return what becomes of one column."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
 
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column | None":
+        """Return the column ``name`` as far as the columns that it became tell it; None where there is no way back."""
+        return None
+
 
 TRANSFORMS = Registry("transforms", "transform", Transform, home="nnkit.data.transforms")
 TransformChoice: TypeAlias = Annotated[Transform, TRANSFORMS]

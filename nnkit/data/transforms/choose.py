@@ -1,7 +1,7 @@
 """Transforms that leave columns out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from nnkit.data.transforms.base import TRANSFORMS, Notes, State, Transform, matc
 from nnkit.errors import Path
 
 if TYPE_CHECKING:
-    from nnkit.frames.table import Frame
+    from nnkit.frames.table import Column, Frame
 
 
 class Chooser(Transform):
@@ -42,3 +42,7 @@ class Select(Chooser):
     def apply(self, frame: "Frame", states: Mapping[str, State], notes: Notes) -> "Frame":
         """Return the named columns."""
         return {name: column for name, column in frame.items() if name in states}
+
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column":
+        """Return the column, which is as it was."""
+        return made[name]

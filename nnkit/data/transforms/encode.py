@@ -83,6 +83,14 @@ def labels(column: "Column") -> "Words":
     return Words(codes.astype(np.int32), [""] * len(texts)).mapped(texts)
 
 
+def _chosen(places: "NDArray[Any]", categories: Sequence[str], source: str) -> "Column":
+    """Return the categories at some places as a column."""
+    from nnkit.frames.cells import Words
+    from nnkit.frames.table import Column
+
+    return Column(Words(places.astype("int32"), list(categories)), source)
+
+
 @TRANSFORMS.register("one_hot")
 class OneHot(CategoryEncoder):
     """Makes a column of 0 and 1 for each category, named `column=category`; an unseen category is 0 in all of them."""
@@ -107,6 +115,16 @@ class OneHot(CategoryEncoder):
             values[missing] = np.nan
             made[f"{name}={category}"] = Column(values, column.source)
         return made
+
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column":
+        """Return the category of the largest number; the one that is left out where no other has a half."""
+        import numpy as np
+
+        sources = {column.source for column in made.values()} or {name}
+        values = [column.values for column in made.values()]
+        if self.drop_first:
+            values.insert(0, np.full(len(values[0]), 0.5))
+        return _chosen(np.argmax(values, axis=0), state.categories, *sources)
 
 
 @TRANSFORMS.register("ordinal")
@@ -138,6 +156,14 @@ class Ordinal(CategoryEncoder):
         numbers = np.where(found == -1, len(state.categories), found).astype(np.float64)
         numbers[found == -2] = np.nan
         return {name: Column(numbers, column.source)}
+
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column":
+        """Return the nearest category."""
+        import numpy as np
+
+        [column] = made.values()
+        places = np.clip(np.rint(np.nan_to_num(column.values)), 0, len(state.categories) - 1)
+        return _chosen(places, state.categories, column.source)
 
 
 @TRANSFORMS.register("hash")

@@ -82,3 +82,7 @@ class Impute(Transform):
         if self.indicator:
             made[f"{name}__missing"] = Column(missing.astype(np.float64), column.source)
         return made
+
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column":
+        """Return the column, whose gaps stay filled."""
+        return made[name]

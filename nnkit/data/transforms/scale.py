@@ -54,6 +54,13 @@ class Scaler(Transform):
         with np.errstate(over="ignore", invalid="ignore"):
             return {name: Column((column.numbers - state.shift) / state.scale, column.source)}
 
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column":
+        """Return the column in its own units."""
+        from nnkit.frames.table import Column
+
+        [column] = made.values()
+        return Column(column.numbers * state.scale + state.shift, column.source)
+
 
 @TRANSFORMS.register("standard_scale")
 class StandardScale(Scaler):
@@ -116,6 +123,16 @@ class Log(Transform):
         with np.errstate(invalid="ignore", divide="ignore"):
             return {name: Column(np.where(shifted > 0, np.log(shifted), np.nan), column.source)}
 
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column":
+        """Return the exponential."""
+        import numpy as np
+
+        from nnkit.frames.table import Column
+
+        [column] = made.values()
+        with np.errstate(over="ignore"):
+            return Column(np.exp(column.values) - self.offset, column.source)
+
 
 @TRANSFORMS.register("clip")
 class Clip(Transform):
@@ -141,3 +158,8 @@ class Clip(Transform):
         from nnkit.frames.table import Column
 
         return {name: Column(np.clip(column.numbers, self.low, self.high), column.source)}
+
+    def restore_column(self, name: str, made: "Frame", state: Any) -> "Column":
+        """Return the values, brought into the range."""
+        [column] = self.apply_column(name, next(iter(made.values())), state, Notes("ignore")).values()
+        return column
