@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
+from nnkit.models.clusters import Clusters
 from nnkit.models.plan import Plan
 from nnkit.predictions import Layout, OutputColumn, Predictions
 from nnkit.procedures.base import Arrays, Forward, Place, Procedure, Sampler
@@ -105,6 +106,19 @@ class Predictor:
         if not isinstance(procedure, Unlabelled):
             return {}
         return procedure.pictures(self._plan, self._weights, self.pipeline, self._place, rows)
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether the model has codes."""
+        return bool(self._experiment.training.procedure.code_columns(self._plan))
+
+    def code_axes(self) -> list[str]:
+        """Return the names of a code's numbers: of codes that are columns those of the columns."""
+        procedure = self._experiment.training.procedure
+        names = procedure.code_names(self._plan)
+        plain = isinstance(self._experiment.model, Clusters) and not self._experiment.model.layers
+        columns = [name for names in self.pipeline.feature_names.values() for name in names]
+        return columns if plain and len(columns) == len(names) else names
 
     def encoder(self) -> tuple[Forward, list[OutputColumn]]:
         """Return what gives codes of rows, and a code's columns; raises ``UsageError`` without any."""

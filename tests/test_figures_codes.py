@@ -12,6 +12,7 @@ from nnkit.figures.codes import codes
 
 DRAW = np.random.default_rng(0)
 POINTS = np.concatenate([DRAW.normal(size=(40, 2)), DRAW.normal(size=(60, 2)) + 9])
+NONE = np.full(100, -1)
 GROUPS = np.repeat([0, 1], [40, 60])
 
 
@@ -48,18 +49,18 @@ def test_rows_of_no_group_are_grey(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_same_picture_has_the_same_bytes() -> None:
-    first = codes(POINTS, GROUPS, ["a", "b"], "Codes", "principal direction", of=1000)
-    assert first == codes(POINTS, GROUPS, ["a", "b"], "Codes", "principal direction", of=1000)
-    assert first != codes(POINTS, GROUPS, ["a", "b"], "Codes", "principal direction")
+    first = codes(POINTS, GROUPS, ["a", "b"], "Codes", ("one", "two"), of=1000)
+    assert first == codes(POINTS, GROUPS, ["a", "b"], "Codes", ("one", "two"), of=1000)
+    assert first != codes(POINTS, GROUPS, ["a", "b"], "Codes", ("one", "two"))
 
 
 @pytest.mark.parametrize("points", [np.empty((0, 2)), np.zeros((1, 2)), np.ones((5, 2))])
 def test_few_or_equal_points_can_be_drawn(points: NDArray[np.float64]) -> None:
-    assert codes(points, None, [], "Codes").startswith(b"\x89PNG")
+    assert codes(points, np.full(len(points), -1), [], "Codes").startswith(b"\x89PNG")
 
 
 def test_without_groups_there_is_one_colour_and_no_legend(monkeypatch: pytest.MonkeyPatch) -> None:
     found = written(monkeypatch)
-    picture = codes(POINTS, None, [], "Codes")
+    picture = codes(POINTS, NONE, [], "Codes")
     assert found == []
     assert len(colours(picture)) > 2

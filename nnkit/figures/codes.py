@@ -20,11 +20,17 @@ MOST_NAMED = len(COLOURS)
 
 
 def codes(
-    points: "Floats", groups: "Numbers | None", names: Sequence[str], title: str, axis: str = "", of: int | None = None
+    points: "Floats",
+    groups: "Numbers",
+    names: Sequence[str],
+    title: str,
+    axes_names: Sequence[str] = ("", ""),
+    none: str = "none",
+    of: int | None = None,
 ) -> bytes:
-    """Draw points [n, 2], those of a group [n] (an index into ``names``, -1: none) in one colour; returns PNG.
+    """Draw points [n, 2], those of a group [n] (an index into ``names``, -1: ``none``) in one colour; returns PNG.
 
-    ``axis`` names what both directions are; ``of`` says how many rows there were to choose the points from.
+    ``axes_names`` are what both directions are; ``of`` says how many rows there were to choose the points from.
     """
     figure = new_figure(
         *SIZE, title if of is None or of <= len(points) else f"{title} ({len(points):,} of {of:,} rows)"
@@ -33,18 +39,18 @@ def codes(
     if not len(points):
         say(axes, "no rows")
     else:
-        _dots(axes, points, groups, names)
-    first, second = (f"{axis} {number}" if axis else "" for number in (1, 2))
-    arrange([[(axes, tidy(axes, first, second))]])
+        _dots(axes, points, groups, names, none)
+    first, second = axes_names
+    arrange([[(axes, tidy(axes, short(first), short(second)))]])
     return png(figure)
 
 
-def _dots(axes: "Axes", points: "Floats", groups: "Numbers | None", names: Sequence[str]) -> None:
+def _dots(axes: "Axes", points: "Floats", groups: "Numbers", names: Sequence[str], none: str) -> None:
     import numpy as np
 
     _limits(axes, points)
     size = float(np.clip(9000 / len(points), 6, 30))
-    if groups is None:
+    if not names:
         _draw(axes, points, BLUE, size)
         return
     counts = np.bincount(groups[groups >= 0], minlength=len(names))
@@ -53,7 +59,7 @@ def _dots(axes: "Axes", points: "Floats", groups: "Numbers | None", names: Seque
     handles, labels = [], []
     if others.any():
         handles.append(_draw(axes, points[others], UNNAMED, size))
-        labels.append("others" if (groups[others] >= 0).any() else "none")
+        labels.append("others" if (groups[others] >= 0).any() else none)
     for colour, group in zip(COLOURS, shown.tolist(), strict=False):
         if counts[group]:
             handles.append(_draw(axes, points[groups == group], colour, size))
