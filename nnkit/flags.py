@@ -17,6 +17,7 @@ class OutputFormat(Enum):
     csv = "csv"
     jsonl = "jsonl"
     trees = "trees"
+    conll = "conll"
 
 
 class TableFormat(Enum):

@@ -22,6 +22,7 @@ from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine,
 from nnkit.errors import DataError, Problem, ResourceError, RunError, SpecError
 from nnkit.models.base import ModelChoice
 from nnkit.models.plan import Plan, check_memory
+from nnkit.models.vectors import filled, word_vectors
 from nnkit.procedures.base import Loop, ProcedureChoice
 from nnkit.shapes import show
 
@@ -72,6 +73,17 @@ class Start:
     """Where the weights of each pretrained layer are from, in words, by its name."""
     absent: frozenset[str] = frozenset()
     """Pretrained layers whose weights were not asked for."""
+    worded: frozenset[str] = frozenset()
+    """Layers that begin with vectors of words, which follow from the vocabulary of the training rows."""
+
+    @property
+    def shared(self) -> "Start | None":
+        """What trainings on different rows have in common, if anything."""
+        if not self.worded:
+            return self
+        origin = {name: text for name, text in self.origin.items() if name not in self.worded}
+        weights = {name: array for name, array in self.weights.items() if name.split(".")[0] not in self.worded}
+        return replace(self, weights=weights, origin=origin, worded=frozenset()) if origin else None
 
     def of(self, plan: Plan) -> "Start":
         """Return it without weights that ``plan`` does not have; raises ``RunError`` where any is not as there."""
@@ -114,8 +126,9 @@ class Ready:
 
     def initial_weights(self) -> "dict[str, NDArray[Any]]":
         """Return the weights that training begins with: those of pretrained layers, others drawn from the seed."""
-        drawn = self.plan.initial_weights(self.experiment.seed)
-        return drawn | dict(self.start.weights) if self.start else drawn
+        procedure = self.experiment.training.procedure
+        drawn = procedure.trained(self.plan).initial_weights(self.experiment.seed)
+        return drawn | filled(self.plan, self.start.weights, drawn) if self.start else drawn
 
     @property
     def engine(self) -> EngineChoice:
@@ -189,7 +202,19 @@ def _checked(loaded: Loaded, experiment: Experiment, prepared: Prepared, found: 
     shapes, batch_size = prepared.pipeline.input_shapes, experiment.training.batch_size
     found.add(unfit(prepared.augment, shapes, prepared.train, batch_size))
     plan = _plan(experiment, prepared, found)
-    return Ready(experiment, prepared, plan, loaded.start and loaded.start.of(plan))
+    start = loaded.start and loaded.start.of(plan)
+    with found.collecting():
+        vectors = word_vectors(plan, prepared.pipeline, start.origin if start else ())
+    if not vectors.weights:
+        return Ready(experiment, prepared, plan, start)
+    before = start or Start({})
+    start = replace(
+        before,
+        weights={**before.weights, **vectors.weights},
+        origin={**before.origin, **vectors.origin},
+        worded=frozenset(vectors.origin),
+    )
+    return Ready(experiment, replace(prepared, notes=[*prepared.notes, *vectors.notes]), plan, start)
 
 
 def _prepare_once(*arguments: object) -> Iterator[Prepared]:

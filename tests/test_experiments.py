@@ -54,6 +54,10 @@ PUBLIC = {
     "airline_forecast": {"data.source.path": "time_series/airline-passengers.csv"},
     "electricity_forecast": {"data.source.path": "ett/ETTh1.csv"},
     "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
+    "named_entities": {
+        "data.source.path": "wnut17/wnut17train.conll",
+        "data.split.test.path": "wnut17/emerging.dev.conll",
+    },
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
     "film_reviews": {"data.source.path": "review_polarity/review_polarity.tar.gz"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
@@ -62,9 +66,9 @@ PUBLIC = {
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
-SMALL = {name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees")} | {
-    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"]
-}
+SMALL = {
+    name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees", "named_entities")
+} | {"shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"]}
 """What makes the training of an experiment short enough for a test."""
 
 UPPER = {"transfer_digits": "transfer_digits_base"}

@@ -74,7 +74,8 @@ def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) 
 def metrics_of(experiment: Experiment, pipeline: Pipeline) -> Sequence[Metric]:
     """Return the metrics of the spec, or the usual ones of the task."""
     naive = list(pipeline.known.windows.options.seasons) if pipeline.known.windows else []
-    return or_defaults(experiment.training.metrics, pipeline.task, naive, pipeline.quantiles)
+    scheme = pipeline.known.source.tag_scheme
+    return or_defaults(experiment.training.metrics, pipeline.task, naive, pipeline.quantiles, scheme)
 
 
 def judge(
@@ -98,6 +99,7 @@ def judge(
         predictions.of_nodes,
         yardstick=yardstick,
         quantiles=pipeline.quantiles,
+        sentences=pipeline.sentences(predictions.lengths),
     )
     if yardstick is None:
         return found

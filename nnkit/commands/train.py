@@ -53,8 +53,9 @@ def train(
     run = RunFolder.create(out, experiment.name)
     run.write(SPEC, read_plain(spec))
     run.write(RESOLVED, dump(experiment))
-    if first.start is not None:
-        run.write_start(first.start)
+    start = first.start.shared if first.start and manifest.members else first.start
+    if start is not None:
+        run.write_start(start)
     run.seal(manifest, "running")
     _finish(run, manifest, first, ready_of, jobs, listener)
     return run.path

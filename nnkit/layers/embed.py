@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from nnkit.config.paths import SpecPath
 from nnkit.initializers import INITIALIZERS, InitializerChoice
 from nnkit.layers.base import LAYERS, Example, Kernels, Layer, ShapeError, Weight, one
 from nnkit.shapes import Shape
@@ -31,6 +32,11 @@ class Embedding(Layer):
     output_dim: int = Field(gt=0, description="Length of a vector.")
     init: InitializerChoice = Field(
         default=INITIALIZERS.decode("uniform"), description="How the vectors are drawn before training."
+    )
+    vectors: SpecPath | None = Field(
+        default=None,
+        description="A file of word vectors that the words of the vocabulary begin with, `output_dim` numbers each, as "
+        "GloVe, word2vec and fastText write them as text; words that it lacks are drawn. The run keeps what it needs.",
     )
 
     def out_shape(self, *inputs: Shape) -> Shape:

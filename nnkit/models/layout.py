@@ -57,6 +57,8 @@ class _Layout:
     def __init__(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int]) -> None:
         self.inputs = tuple(inputs)
         self.vocabularies = vocabularies
+        self.sizes = dict(vocabularies)
+        """How many tokens there are in each value that is still one of tokens."""
         self.shapes: dict[str, Shape | None] = dict(inputs)
         self.nodes: list[PlannedNode] = []
         self.paths: dict[str, Path] = {}
@@ -151,8 +153,10 @@ class _Layout:
         known = tuple(shape for shape in shapes if shape is not None)
         if reads is None or len(known) < len(shapes):
             return
-        if reads and reads[0] in self.vocabularies:
-            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.vocabularies[reads[0]])})
+        if reads and reads[0] in self.sizes:
+            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.sizes[reads[0]])})
+            if node.layer.keeps_tokens:
+                self.sizes[name] = self.sizes[reads[0]]
         if len(self.vocabularies) == 1:
             node = node.model_copy(update={"layer": node.layer.of_tokens(*self.vocabularies.values())})
         try:

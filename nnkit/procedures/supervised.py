@@ -17,6 +17,7 @@ from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
 from nnkit.procedures import language
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
 from nnkit.procedures.outputs import apply, expected_output, step_options, to_float64
+from nnkit.procedures.tagging import tag_problems, tag_score
 from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, tree_truth
 from nnkit.shapes import show
 from nnkit.tasks import Task
@@ -64,7 +65,6 @@ class Supervised(Procedure):
         default="uniform",
         description="`uniform` takes each row once an epoch; `balanced` draws with replacement, each class as often.",
     )
-
     root_weight: float = Field(
         default=1.0, gt=0, description="Of trees: factor on the loss of a root, of which there is one among many nodes."
     )
@@ -95,6 +95,7 @@ class Supervised(Procedure):
             _frozen_problem(plan),
             self._stateful_problem(plan, loop),
             *tree_problems(pipeline, loop, self.root_weight),
+            *tag_problems(plan, pipeline, loop),
         ]
         if language.is_language(pipeline):
             found += [] if any(found) else language.problems(plan, pipeline, loop)
@@ -186,7 +187,6 @@ class Supervised(Procedure):
     def finish(self, plan: Plan, task: Task) -> "Finish":
         """Return what applies the absorbed activation and gives float64 arrays."""
         head = plan.head if self._fuses(plan) else None
-
         if task == "next":
             return to_float64
 
@@ -357,7 +357,8 @@ class Supervised(Procedure):
             quantiles = pipeline.quantiles
             return compute_all(metrics, flat(truth), outputs, pipeline.task, yardstick=yardstick, quantiles=quantiles)
 
-        chosen = score if train.trees is None else tree_score(metrics, pipeline.task)
+        of_tags = tag_score(metrics, pipeline) if pipeline.task == "tagging" else score
+        chosen = of_tags if train.trees is None else tree_score(metrics, pipeline.task)
         return Scoring(
             score=chosen if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),

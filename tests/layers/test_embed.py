@@ -38,3 +38,9 @@ def test_a_network_knows_the_vocabularies_of_its_inputs() -> None:
     network = MODELS.decode({"type": "network", "layers": layers}).plan({"input": (None,)}, {"input": 9})
     assert network.weights()["embedding_1.embeddings"].shape == (9, 2)
     assert network.output_shape == (None, 3)
+
+
+def test_tokens_of_which_some_become_unknown_are_still_tokens() -> None:
+    layers = [{"type": "input_dropout", "rate": 0.2}, {"type": "embedding", "output_dim": 2}]
+    plan = MODELS.decode({"type": "network", "layers": layers}).plan({"input": (None,)}, {"input": 7})
+    assert plan.nodes[1].weights["embeddings"].shape == (7, 2)

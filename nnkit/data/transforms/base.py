@@ -86,6 +86,10 @@ class Transform(Piece):
             result |= made
         return result
 
+    def made(self, column: str) -> str:
+        """Return the name of the column that a vocabulary for a column numbers."""
+        return column
+
     def width(self, states: Mapping[str, State]) -> int:
         """Return a bound on the number of columns that the transform makes."""
         return 2 * len(states)
