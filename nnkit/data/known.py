@@ -47,6 +47,8 @@ class Known(Options):
     target: TargetState
     target_kinds: dict[str, Kind]
     weight: str | None = None
+    rows: int = Field(default=0, ge=0, le=2**40)
+    """Rows that train, for models that keep them; 0 where nothing is kept of any."""
     on_unseen: OnUnseen = "ignore"
     windows: Windowed | None = None
     """What a forecast knows of its windows."""

@@ -31,10 +31,14 @@ class Model(Piece):
 
     def plan_for(self, pipeline: "Pipeline") -> "Plan":
         """Lay the model out for a run's data; raises ``SpecError`` with every mistake."""
+        self.refuse_trees(pipeline)
+        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.known.sample_rate)
+
+    def refuse_trees(self, pipeline: "Pipeline") -> None:
+        """Raise ``SpecError`` where the data is trees."""
         if pipeline.tree_input is not None:
             message = f"the data is trees, which {self.type_name} cannot take; set model.type: rntn"
             raise SpecError([Problem(("model", "type"), message)])
-        return self.plan(pipeline.input_shapes, pipeline.vocabularies, pipeline.known.sample_rate)
 
 
 MODELS = Registry("models", "model", Model, home="nnkit.models")

@@ -15,8 +15,9 @@ from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
 from nnkit.predictions import OutputColumn
 from nnkit.procedures.base import PROCEDURES, Arrays, Forward, Place, Work
 from nnkit.procedures.forward import BlockForward
+from nnkit.procedures.outliers import Detecting
 from nnkit.procedures.outputs import step_options, to_float64
-from nnkit.procedures.unlabelled import Goal, Unlabelled, placed, row_order
+from nnkit.procedures.unlabelled import Goal, placed, row_order
 from nnkit.shapes import size
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ERROR = "error"
 
 
 @PROCEDURES.register("reconstruction")
-class Reconstruction(Unlabelled):
+class Reconstruction(Detecting):
     """Trains an autoencoder to give back each row from its code."""
 
     models = ("autoencoder",)
@@ -75,6 +76,10 @@ class Reconstruction(Unlabelled):
     ) -> dict[str, float]:
         """Return the mean squared error."""
         return {ERROR: float(outputs[:, 0].mean())}
+
+    def unusual(self, model: Model, outputs: "NDArray[np.float64]") -> "NDArray[np.float64]":
+        """Return the mean squared errors."""
+        return outputs[:, 0]
 
     def phases(self, work: Work) -> "Iterator[Phase]":
         """Yield the one phase."""
