@@ -23,6 +23,7 @@ from nnkit.errors import Problem, ResourceError, RunError, SpecError
 from nnkit.models.base import ModelChoice
 from nnkit.models.plan import Plan, check_memory
 from nnkit.procedures.base import Loop, ProcedureChoice
+from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.shapes import show
 
 if TYPE_CHECKING:
@@ -200,7 +201,9 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
     with found.collecting():
         plan = experiment.model.plan_for(prepared.pipeline)
         training = experiment.training
-        problems = training.procedure.problems(plan, prepared.pipeline, training)
+        procedure = training.procedure
+        problems = procedure.problems(plan, prepared.pipeline, training)
+        problems = problems or procedure.row_problems(plan, prepared, training, experiment.seed)
         found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
@@ -252,6 +255,8 @@ def _unfit(experiment: Experiment) -> list[Problem]:
 def _unknown_monitors(experiment: Experiment, prepared: Prepared) -> list[Problem]:
     training, problems = experiment.training, []
     names = training.procedure.history_names(training, prepared.validation is not None)
+    splits = ("train", "validation") if prepared.validation is not None else ("train",)
+    names += [f"{split}_{name}" for split in splits for name in experiment.model.told]
     for index, callback in enumerate(training.callbacks):
         if callback.watched is None or callback.watched in names:
             continue
@@ -268,7 +273,9 @@ def _monitor_message(monitor: str, names: Sequence[str], validation: bool) -> st
 
 def goal_of(monitor: str, training: Training) -> Goal:
     """Return whether a larger or a smaller value of ``monitor`` is better."""
-    key = monitor.split("_", 1)[-1]
+    key, procedure = monitor.split("_", 1)[-1], training.procedure
+    if isinstance(procedure, Unlabelled):
+        return procedure.goals().get(key, "min")
     return next((metric.goal for metric in training.metrics if metric.key == key), "min")
 
 

@@ -132,6 +132,10 @@ class Procedure(Piece):
         """Return what does not fit between the network, the data and the procedure."""
         return []
 
+    def row_problems(self, plan: "Plan", prepared: "Prepared", loop: Loop, seed: int) -> list[Problem]:
+        """Return what of the prepared rows does not fit the network or the procedure."""
+        return []
+
     def trained(self, plan: "Plan") -> "Plan":
         """Return the plan of the network that is trained and saved; its weights are the plan's own."""
         return plan
