@@ -19,7 +19,7 @@ from nnkit.data.known import Known
 from nnkit.data.prepare import Prepared, preparation, prepare, prepare_folds
 from nnkit.data.spec import Data
 from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine, obstacle
-from nnkit.errors import Problem, ResourceError, RunError, SpecError
+from nnkit.errors import DataError, Problem, ResourceError, RunError, SpecError
 from nnkit.models.base import ModelChoice
 from nnkit.models.plan import Plan, check_memory
 from nnkit.procedures.base import Loop, ProcedureChoice
@@ -239,6 +239,10 @@ class _Problems:
             yield
         except SpecError as error:
             self.problems += [problem for problem in error.problems if problem not in self.problems]
+        except DataError:
+            # A spec that is wrong by itself is told first: it may be why the data does not fit.
+            if not self.problems:
+                raise
         if self.problems:
             raise locate(self.document, SpecError(self.problems))
 

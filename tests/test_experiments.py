@@ -49,6 +49,7 @@ PUBLIC = {
     "electricity_forecast": {"data.source.path": "ett/ETTh1.csv"},
     "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
+    "film_reviews": {"data.source.path": "review_polarity/review_polarity.tar.gz"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }

@@ -33,7 +33,7 @@ class Rejects:
         self._skipped: list[BadRow] = []
 
     def take(self, chunk: "Chunk", later: "Iterable[Chunk]") -> None:
-        """Take the rejected rows of a chunk; where they are an error, those of picture files ``later`` are told too."""
+        """Take the rejected rows of a chunk; where they are an error, those of files ``later`` are told too."""
         self.count += len(chunk.rejected)
         if self._write is not None:
             self._write(chunk.rejected)
@@ -59,7 +59,7 @@ class Rejects:
         if not self._skipped:
             return ()
         return (
-            f"pictures that cannot be read and are skipped: {len(self._skipped)}",
+            f"files that are skipped: {len(self._skipped)}",
             *_listing(self._skipped, self._name),
         )
 

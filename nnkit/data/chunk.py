@@ -45,5 +45,6 @@ def rejected_of(part: "Raw", refused: Mapping[int, str]) -> "list[BadRow]":
     from nnkit.data.fresh import row_text
     from nnkit.frames.table import BadRow
 
-    rows = [BadRow(part.lines[row], reason, row_text(part, row)) for row, reason in refused.items()]
+    places = part.places or [""] * len(part)
+    rows = [BadRow(part.lines[row], reason, row_text(part, row), places[row]) for row, reason in refused.items()]
     return sorted([*rows, *part.bad], key=lambda bad: bad.line)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nnkit.data.sources import SOURCES, Source
 from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.documents import Documents
 from nnkit.data.sources.idx import Idx
 from nnkit.data.sources.images import PICTURE, Images, is_picture_file
 from nnkit.errors import DataError, UsageError
@@ -72,9 +73,20 @@ def _named(source: Source, origin: Path, columns: list[str], chunk_rows: int) ->
 
 def format_for(known: Source, origin: Path | BinaryIO) -> str:
     """Return the source type that reads fresh rows of a run whose own source is ``known``."""
+    if isinstance(known, Documents):
+        return _format_beside(known, origin)
     if known.own_format:
         return known.type_name
     return format_of(origin) if isinstance(origin, Path) else sniff(origin)
+
+
+def _format_beside(known: Documents, origin: Path | BinaryIO) -> str:
+    """Return the type of rows for a run that learned from documents: tables where that is what the rows are called."""
+    if not isinstance(origin, Path):
+        return "jsonl" if sniff(origin) == "jsonl" else known.type_name
+    suffix = origin.suffix.lower()
+    is_table = suffix in SUFFIXES and suffix not in (known.suffix, ".txt") and not origin.is_dir()
+    return SUFFIXES[suffix] if is_table else known.type_name
 
 
 def format_of(path: Path) -> str:

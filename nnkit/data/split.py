@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
+from nnkit.config.spelling import nearest
 from nnkit.data.sources import SourceChoice
+from nnkit.data.words import Label
 from nnkit.errors import DataError
 from nnkit.seeds import generator
 
@@ -21,6 +23,8 @@ Unit: TypeAlias = list[int]
 """Rows that stay together."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Values: TypeAlias = Annotated[list[Label], Field(min_length=1)]
+"""Values of the column that parts are made by."""
 
 
 class Split(Options):
@@ -29,9 +33,11 @@ class Split(Options):
     Fractions are of all rows. Rows are drawn by chance unless `order` or `column` says otherwise.
     """
 
-    test: Fraction | SourceChoice | None = Field(default=None, description="Share of the rows, or a source of its own.")
-    validation: Fraction | SourceChoice | None = Field(
-        default=None, description="Share of the rows, or a source of its own."
+    test: Fraction | Values | SourceChoice | None = Field(
+        default=None, description="Share of the rows, values that `column` has there, or a source of its own."
+    )
+    validation: Fraction | Values | SourceChoice | None = Field(
+        default=None, description="Share of the rows, values that `column` has there, or a source of its own."
     )
     train: Fraction | Annotated[int, Field(gt=0)] | None = Field(
         default=None,
@@ -46,7 +52,10 @@ class Split(Options):
     order: str | bool = Field(
         default=False, description="Column to sort by, or true for the file's order: the last rows test, none is drawn."
     )
-    column: str | None = Field(default=None, description="Column that says train, validation or test.")
+    column: str | None = Field(
+        default=None,
+        description="Column that says train, validation or test, or whose values `test` and `validation` list.",
+    )
     folds: int | None = Field(
         default=None, ge=2, le=1000, description="Number of parts that each are the test rows of a training of its own."
     )
@@ -59,13 +68,34 @@ class Split(Options):
             raise ValueError(f"choose one of {' and '.join(ways)}: they divide the rows in different ways")
         if self.folds and (self.test is not None or self.order or self.column):
             raise ValueError("folds are the test rows in turn; leave out test, order and column")
-        if self.column and not (self.test is None and self.validation is None):
-            raise ValueError("column says which rows test and validate; leave out test and validation")
+        self._check_values()
         if self.train is not None and self.train_per_class is not None:
             raise ValueError("choose one of train and train_per_class: both say how many rows train")
         if self.share_of("test") + self.share_of("validation") >= 1:
             raise ValueError("test and validation take all rows; expected a sum under 1")
         return self
+
+    def _check_values(self) -> None:
+        """Raise ``ValueError`` where values stand without a column, or a column without values but with shares."""
+        listed = [*self.values_of("test"), *self.values_of("validation")]
+        if listed and self.column is None:
+            raise ValueError("a list is of values of a column; say which one by `column`")
+        both = [value for value in listed if listed.count(value) > 1]
+        if both:
+            raise ValueError(f"{both[0]} is listed twice; a row is in one part")
+        given = [part for part in ("test", "validation") if getattr(self, part) is not None]
+        if self.column and given and not listed:
+            raise ValueError(
+                f"column says which rows test and validate; leave out {' and '.join(given)}, or list the column's "
+                "values, such as test: [9]"
+            )
+        if self.column and (self.share_of("test") or self.share_of("validation")):
+            raise ValueError("where column divides the rows, test and validation are lists of its values, not shares")
+
+    def values_of(self, part: str) -> list[str]:
+        """Return the values of ``column`` that make a part."""
+        value = getattr(self, part)
+        return value if isinstance(value, list) else []
 
     def share_of(self, part: str) -> float:
         """Return the fraction of the rows that a part takes."""
@@ -217,13 +247,33 @@ class Divider:
     def _by_column(self) -> "dict[str, Rows]":
         import numpy as np
 
-        names = np.array([str(key) for key in self._keys or []], dtype=object)
+        from nnkit.frames.kinds import as_text
+
+        split, names = self._split, np.array([as_text(key) for key in self._keys or []], dtype=object)
+        parts = {part: split.values_of(part) for part in ("validation", "test")}
+        if any(parts.values()):
+            self._check_values(parts, set(names.tolist()))
+            found = {part: np.isin(names, values) for part, values in parts.items()}
+            train = ~(found["validation"] | found["test"])
+            return self._finish({part: np.flatnonzero(rows) for part, rows in [("train", train), *found.items()]})
         strange = sorted(set(names.tolist()) - {"train", "validation", "test"})
         if strange:
             raise DataError(
-                f"the column {self._split.column} says {', '.join(strange[:5])}; expected train, validation or test"
+                f"the column {split.column} says {', '.join(strange[:5])}; expected train, validation or test, or "
+                f"list what tests, such as split.test: [{strange[0]}]"
             )
         return self._finish({name: np.flatnonzero(names == name) for name in ("train", "validation", "test")})
+
+    def _check_values(self, parts: dict[str, list[str]], known: set[str]) -> None:
+        """Raise ``DataError`` for a value that no row has."""
+        from nnkit.frames.kinds import in_order
+
+        for part, values in parts.items():
+            if strange := [value for value in values if value not in known]:
+                raise DataError(
+                    f"data.split.{part}: no row has {', '.join(strange[:5])} in the column {self._split.column}"
+                    f"{nearest(strange[0], known)} There are: {', '.join(in_order(known)[:20])}"
+                )
 
     def _finish(self, parts: "dict[str, Rows]") -> "dict[str, Rows]":
         import numpy as np

@@ -22,12 +22,12 @@ LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
 class UnreadableError(Exception):
-    """A file is no picture that can be read; the message is the end of a sentence that begins with its name."""
+    """A file is none that can be read; the message is the end of a sentence that begins with its name."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture file: its name in the folder or the list, its line from 1, and how messages begin that are about it."""
+    """A file: its name in the folder or the list, its line from 1, and how messages begin that are about it."""
 
     path: Path
     name: str
@@ -48,11 +48,9 @@ def listed(folder: Path) -> list[Entry]:
     and what operating systems leave behind are passed over; everything else has to be a picture: files beside the
     folders of classes have a fault, so does a class without files. Raises ``DataError``.
     """
-    try:
-        classes = {entry.name for entry in _inside(folder) if entry.is_dir()}
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
-    faults = dict(_files(folder))
+    faults = files_below(folder)
+    with os.scandir(folder) as found:
+        classes = {entry.name for entry in found if entry.is_dir() and not is_litter(entry.name)}
     used = {name.split("/")[0] for name in faults}
     faults |= dict.fromkeys(classes - used, "is the folder of a class, and there is no file in it")
     if classes:
@@ -72,10 +70,24 @@ def listed(folder: Path) -> list[Entry]:
     ]
 
 
+def is_litter(name: str) -> bool:
+    """Tell whether a file, or a folder above it, is hidden or one of those that nobody put there on purpose."""
+    return any(part.startswith(".") or part.lower() in LITTER for part in name.split("/"))
+
+
+def files_below(folder: Path) -> dict[str, str]:
+    """Return the fault of each file below a folder by its name, empty where it has none; raises ``DataError``."""
+    try:
+        os.stat(folder), os.listdir(folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
+    return dict(_files(folder))
+
+
 def _inside(folder: Path) -> list[os.DirEntry[str]]:
     """Return what is in a folder, but for what nobody put there on purpose."""
     with os.scandir(folder) as found:
-        return [entry for entry in found if not entry.name.startswith(".") and entry.name.lower() not in LITTER]
+        return [entry for entry in found if not is_litter(entry.name)]
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
@@ -105,15 +117,15 @@ def shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def content(entry: Entry) -> bytes:
-    """Return what an entry's file holds; raises ``UnreadableError``."""
+def content(entry: Entry, limit: int = FILE_LIMIT) -> bytes:
+    """Return what an entry's file holds; raises ``UnreadableError``, also for one of more than ``limit`` bytes."""
     if entry.fault:
         raise UnreadableError(entry.fault)
     if entry.data is not None:
         return entry.data
     try:
-        if os.stat(entry.path).st_size > FILE_LIMIT:
-            raise UnreadableError(f"has more than {FILE_LIMIT:,} bytes, the most that are read")
+        if os.stat(entry.path).st_size > limit:
+            raise UnreadableError(f"has more than {limit:,} bytes, the most that are read")
         return read_plain(entry.path)
     except (OSError, ValueError) as error:
         number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)

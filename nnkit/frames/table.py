@@ -43,6 +43,8 @@ class Raw:
     """The SHA-256 of each file, where it was found while reading."""
     notes: list[str] = field(default_factory=list)
     """What a person should know of the reading."""
+    places: Sequence[str] = ()
+    """What messages call the rows of a part, where that is not a line of a file."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -160,6 +162,7 @@ def pick(raw: Raw, rows: NDArray[np.int64]) -> Raw:
         raw,
         cells={name: _picked(cells, rows) for name, cells in raw.cells.items()},
         lines=[raw.lines[row] for row in rows.tolist()],
+        places=[raw.places[row] for row in rows.tolist()] if raw.places else (),
     )
 
 

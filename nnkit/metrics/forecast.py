@@ -7,6 +7,7 @@ from pydantic import Field
 
 from nnkit.metrics import METRICS, Metric
 from nnkit.metrics.sample import Sample
+from nnkit.metrics.yardstick import over_horizon
 
 NAN = float("nan")
 
@@ -31,18 +32,25 @@ class _AgainstNaive(Metric):
 
 @METRICS.register("mase")
 class MASE(_AgainstNaive):
-    """Mean size of the error in units of what the naive forecast errs one season ahead on the training rows.
+    """Mean size of the error in units of what the naive forecast errs on the training rows of the row's series.
 
-    Hyndman and Koehler (2006). The unit is that of the row's series, and its season is 1 for `naive`. As it is of one
-    step, a good forecast of many steps can be above 1: `relative_mae` compares with the naive forecast of as many.
+    Hyndman and Koehler (2006), whose unit is the error one season ahead, a season of `naive` being one step. By that a
+    good forecast of many steps can be above 1; with `steps: horizon` below 1 is better than naive.
     """
+
+    steps: Literal["one", "horizon"] = Field(
+        default="one",
+        description="The unit: the naive forecast's error one season ahead, or its mean error over all steps of the "
+        "horizon.",
+    )
 
     def value(self, sample: Sample) -> float:
         """Return the mean over rows and targets."""
         if sample.yardstick is None:
             return NAN
         sizes = abs(sample.outputs - sample.truth.astype("float64"))
-        return float(sample.mean(sizes / sample.yardstick.scales[self.against]).mean())
+        unit = self.against if self.steps == "one" else over_horizon(self.against)
+        return float(sample.mean(sizes / sample.yardstick.scales[unit]).mean())
 
 
 @METRICS.register("relative_mae")

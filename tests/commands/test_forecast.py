@@ -80,7 +80,9 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return a run and the file that it was made of."""
     folder = tmp_path_factory.mktemp("shops")
     path = write(folder / "shops.csv", rows())
-    return train(spec_of(folder), out=folder / "runs"), path
+    named = ["mae", "rmse", "mase", "relative_mae", {"type": "mase", "against": "seasonal_naive"}]
+    named += [{"type": "mase", "steps": "horizon"}, {"type": "mase", "against": "seasonal_naive", "steps": "horizon"}]
+    return train(spec_of(folder, training__metrics=named), out=folder / "runs"), path
 
 
 def nnkit(capsys: pytest.CaptureFixture[str], *arguments: object) -> Run:
@@ -125,6 +127,13 @@ def test_the_run_has_forecasts_and_naive_ones_beside(shops: tuple[Path, Path]) -
     errors = np.abs(numbers["prediction"] - numbers["truth"])
     mase = np.mean([errors[:10].mean() / scales[0], errors[10:].mean() / scales[1]])
     assert metrics["test"]["mase"] == pytest.approx(mase, rel=1e-6)
+    for key, lags in (("mase_horizon", (1, 2, 3)), ("mase_seasonal_naive_horizon", (7, 7, 7))):
+        units = []
+        for shop in ("north", "south"):
+            known = np.array([row["sales"] for row in rows() if row["shop"] == shop][:42])
+            units.append(np.mean([np.abs(known[lag:] - known[:-lag]).mean() for lag in lags]))
+        expected = np.mean([errors[:10].mean() / units[0], errors[10:].mean() / units[1]])
+        assert metrics["test"][key] == pytest.approx(expected, rel=1e-6)
 
 
 def test_evaluate_says_the_same_of_the_folder_and_of_the_file(

@@ -185,7 +185,7 @@ def test_what_the_spec_skips_is_counted_by_every_command(tmp_path: Path, capsys:
     captured = capsys.readouterr()
     assert said in captured.err
     run = captured.out.strip()
-    skipped = f"pictures that cannot be read and are skipped: 1\n{path}/dark/x.png: is empty\n"
+    skipped = f"files that are skipped: 1\n{path}/dark/x.png: is empty\n"
     assert cli_predict(run, path) == 0
     captured = capsys.readouterr()
     assert captured.err == skipped

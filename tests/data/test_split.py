@@ -241,3 +241,51 @@ def test_two_ways_to_say_how_many_train() -> None:
 )
 def test_whether_the_seed_of_the_experiment_divides_the_rows(split: Split, drawn: bool) -> None:
     assert split.drawn is drawn
+
+
+FOLDS = {"fold": [0, 1, 2, 0, 1, 2], "x": [1, 2, 3, 4, 5, 6], "y": [0, 1, 0, 1, 0, 1]}
+
+
+def test_values_of_a_column_say_what_tests_and_validates(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", FOLDS)
+    result = prepared(path, target="y", split={"column": "fold", "test": [2], "validation": ["1"]})
+    assert result.validation is not None
+    assert result.test is not None
+    assert [part.rows.tolist() for part in (result.train, result.validation, result.test)] == [[0, 3], [1, 4], [2, 5]]
+    assert result.pipeline.feature_names == {"input": ["x"]}
+    result = prepared(path, target="y", split={"column": "fold", "test": [1, 2]})
+    assert result.validation is None
+    assert result.train.rows.tolist() == [0, 3]
+    assert not Split.model_validate({"column": "fold", "test": [2]}).drawn
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"column": "fold", "test": [7]}, "data.split.test: no row has 7 in the column fold.* There are: 0, 1, 2"),
+        ({"column": "fold", "test": [0, 1, 2]}, "no row is left for train"),
+        (
+            {"column": "fold"},
+            r"the column fold says 0, 1, 2; expected .*, or list what tests, such as split.test: \[0\]",
+        ),
+    ],
+)
+def test_values_that_no_row_has(split: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        prepared(write(tmp_path / "t.csv", FOLDS), target="y", split=split)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"test": [9]}, "a list is of values of a column; say which one by `column`"),
+        ({"column": "fold", "test": [9], "validation": [9]}, "9 is listed twice"),
+        ({"column": "fold", "test": 0.2}, r"leave out test, or list the column's values, such as test: \[9\]"),
+        ({"column": "fold", "test": [9], "validation": 0.2}, "are lists of its values, not shares"),
+        ({"column": "fold", "test": []}, "a list of one or more"),
+        ({"group": "fold", "test": [9]}, "a list is of values of a column"),
+    ],
+)
+def test_lists_that_do_not_fit(split: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Split.model_validate(split)

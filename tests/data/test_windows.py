@@ -98,7 +98,9 @@ def test_transforms_and_scales_know_the_rows_before_the_cut_alone(tmp_path: Path
     assert result.train.targets is not None
     np.testing.assert_allclose(result.pipeline.restore_target(result.train.targets.astype(float)), truth, rtol=1e-6)
     assert result.pipeline.known.windows is not None
-    assert result.pipeline.known.windows.scales == {"": {"naive": [1.5], "deviation": [before.std()]}}
+    assert result.pipeline.known.windows.scales == {
+        "": {"naive": [1.5], "naive_horizon": [2.25], "deviation": [before.std()]}
+    }
 
 
 def test_targets_stand_side_by_side_and_features_beside_them(tmp_path: Path) -> None:
