@@ -14,7 +14,7 @@ from nnkit.data.pipeline import Pipeline
 from nnkit.errors import UsageError
 from nnkit.inference import plan_of
 from nnkit.layers.base import Activated
-from nnkit.models.plan import Plan, value_name
+from nnkit.models.plan import PartedPlan, Plan, value_name
 from nnkit.procedures.base import RowLoss
 from nnkit.runs.folder import RunFolder
 from nnkit.runs.pretrained import load_whole
@@ -55,6 +55,9 @@ def trace(
     subject = _of_run(path) if is_run(path) else _of_spec(path, overrides)
     if subject.pipeline.tree_input is not None:
         raise UsageError(f"{path}: trees cannot be traced; nnkit predict --format trees tells what every node gives")
+    if isinstance(subject.plan, PartedPlan):
+        parts = ", ".join(subject.plan.parts)
+        raise UsageError(f"{path}: the model has several networks ({parts}), and a trace is of one")
     chosen = choose_row(
         subject.pipeline, data, row, by_hand, subject.needs_target(of), subject.first if data is None else 0
     )

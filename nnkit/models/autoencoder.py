@@ -8,12 +8,14 @@ from pydantic import Field, model_validator
 
 from nnkit.activations import ACTIVATIONS, Activation, ActivationChoice
 from nnkit.errors import Path, Problem, SpecError
+from nnkit.layers.base import Activated
 from nnkit.layers.node import Node
+from nnkit.layers.reshape import Flatten, Reshape
 from nnkit.models.base import MODELS, Model
 from nnkit.models.codes import CODES, Code, CodeChoice, PlainCode, VariationalCode
 from nnkit.models.layout import lay_out
 from nnkit.models.mirror import as_nodes, mirrored
-from nnkit.models.plan import PartedPlan, Plan
+from nnkit.models.plan import PartedPlan, Plan, PlannedNode
 from nnkit.models.tied import TiedPlan, without_kernels
 from nnkit.shapes import Shape, show
 
@@ -32,9 +34,32 @@ class AutoencoderPlan(TiedPlan):
 
     code: Code = field(default_factory=PlainCode)
 
+    @property
+    def end(self) -> PlannedNode:
+        """The decoder's last layer that changes values, and not only their shape."""
+        nodes = self.parts[DECODER].nodes
+        return next((node for node in reversed(nodes) if not isinstance(node.layer, Flatten | Reshape)), nodes[-1])
+
+    @property
+    def head(self) -> Activation | None:
+        """The activation that the decoder ends in, if it is not linear."""
+        layer = self.end.layer
+        if isinstance(layer, Activated) and layer.activation.type_name != "linear":
+            return layer.activation
+        return None
+
     def without_head(self) -> "AutoencoderPlan":
         """Return the plan without the activation at the decoder's end; its weights are the same."""
-        parts = {**self.parts, DECODER: self.parts[DECODER].without_head()}
+        layer, name = self.end.layer, self.end.name
+        if not isinstance(layer, Activated):
+            return self
+        bare = {"layer": layer.linear()}
+        decoder = self.parts[DECODER]
+        nodes = tuple(
+            replace(node, node=node.node.model_copy(update=bare)) if node.name == name else node
+            for node in decoder.nodes
+        )
+        parts = {**self.parts, DECODER: replace(decoder, nodes=nodes)}
         return replace(self, nodes=PartedPlan.of(parts, self.inputs).nodes, parts=parts)
 
 

@@ -112,7 +112,7 @@ def encoded(network: Any, inputs: Any) -> "Floats":
     from nnkit.engine.autoencoding import Networks
 
     [rows] = inputs.values()
-    return to_float64(Networks(network).code(rows).flatten(1))
+    return to_float64(Networks(network).code(rows).reshape(len(rows), -1))
 
 
 class VariationalSampler:

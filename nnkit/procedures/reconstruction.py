@@ -90,13 +90,14 @@ class Reconstruction(Unlabelled):
 
     def problems(self, plan: Plan, pipeline: Pipeline, loop: Loop) -> list[Problem]:
         """Return what does not fit: the loss, the decoder's last activation, penalty and code, stateful layers."""
-        found = _plan(plan)
+        if not isinstance(plan, AutoencoderPlan):  # The pair of model and procedure is a mistake, which is told.
+            return []
         problems = [
-            self._loss_problem(found),
-            self._head_problem(found),
-            self._noise_problem(found),
-            self._penalty_problem(found),
-            _stateful_problem(found),
+            self._loss_problem(plan),
+            self._head_problem(plan),
+            self._noise_problem(plan),
+            self._penalty_problem(plan),
+            _stateful_problem(plan),
         ]
         return [*super().problems(plan, pipeline, loop), *(problem for problem in problems if problem)]
 
@@ -119,7 +120,7 @@ class Reconstruction(Unlabelled):
         head = plan.head.type_name if plan.head else "linear"
         if needed is None or head == needed:
             return None
-        last = plan.nodes[-1]
+        last = plan.end
         way_out = "set activation on it" if last.path[1] == DECODER else "set output_activation"
         return Problem(last.path, f"{who} needs a decoder that ends in {needed}, and {last.name} in {head}; {way_out}")
 
@@ -160,11 +161,13 @@ class Reconstruction(Unlabelled):
 
     def row_problems(self, plan: Plan, prepared: "Prepared", loop: Loop, seed: int) -> list[Problem]:
         """Return why training rows are not what the loss or the likelihood takes."""
-        code = _plan(plan).code
+        if not isinstance(plan, AutoencoderPlan):
+            return []
+        code = plan.code
         path, who = (*PLACE, "loss"), f"the loss {(self.loss or USUAL_LOSS).type_name}"
         if isinstance(code, VariationalCode):
             path, who = ("model", "code", "likelihood"), f"the likelihood {code.likelihood.type_name}"
-        if self._needs(_plan(plan))[0] != "sigmoid":
+        if self._needs(plan)[0] != "sigmoid":
             return []
         return [Problem(path, f"{who} takes numbers from 0 to 1, and {found}") for found in _beyond(prepared)]
 
