@@ -16,16 +16,18 @@ from nnkit.console import (
     new_listener,
     print_json,
     print_now,
+    print_report,
     print_run,
     print_tables,
     print_text,
     report_error,
     say,
+    stdout,
 )
-from nnkit.errors import GateError, Terminated, UsageError
+from nnkit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
-    from typing import BinaryIO, TextIO
+    from typing import BinaryIO
 
     from nnkit.commands.predict import PredictSummary
 
@@ -104,25 +106,27 @@ def _seeds(context: typer.Context, text: str | None, seed: int | None) -> list[i
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     run: flags.Run,
     data: Annotated[Path | None, typer.Argument(metavar="DATA", help="Rows with targets; else the test rows.")] = None,
     fail_under: flags.FailUnder = None,
+    classifier: flags.Classifier = None,
+    count: flags.JudgedCount = 1000,
+    seed: flags.JudgedSeed = 0,
+    steps: flags.DrawSteps = None,
     device: flags.Device = None,
     json: flags.Json = False,
 ) -> None:
-    """Print a run's metrics and confusion matrix."""
-    from nnkit.commands.evaluate import evaluate as command
+    """Print a run's metrics and confusion matrix, or what a classifier says of the rows that it draws."""
+    from nnkit.commands import evaluate as known
+    from nnkit.commands import quality as drawn
 
-    report = command(run, data, device=device, fail_under=fail_under or [])
-    say("\n".join(report.notes))
-    if json:
-        print_json(report.to_json())
+    if classifier is None:
+        flags.refuse(context, "there is no --classifier", {"-n": count, "--seed": seed, "--steps": steps})
+        print_report(known.evaluate(run, data, device=device, fail_under=fail_under or []), json)
     else:
-        from nnkit.summaries import evaluation_tables
-
-        print_tables(evaluation_tables(report))
-    if report.failed:
-        raise GateError("\n".join(report.failed))
+        wanted = drawn.Wanted(count, seed, steps)
+        print_report(drawn.quality(run, classifier, data, wanted, device=device, fail_under=fail_under or []), json)
 
 
 @app.command()
@@ -141,7 +145,7 @@ def predict(
     from nnkit.commands.predict import predict as command
 
     summary = command(
-        run, _input(data), _output(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        run, _input(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
         rejects=rejects, chunk_rows=chunk_rows, device=device,
     )  # fmt: skip
     _say_rows(summary, rejects, quiet)
@@ -163,14 +167,10 @@ def encode(
     from nnkit.commands.encode import encode as command
 
     summary = command(
-        run, _input(data), _output(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        run, _input(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
         rejects=rejects, chunk_rows=chunk_rows, device=device,
     )  # fmt: skip
     _say_rows(summary, rejects, quiet)
-
-
-def _output() -> "TextIO":
-    return sys.stdout or io.StringIO()
 
 
 def _say_rows(summary: "PredictSummary", rejects: Path | None, quiet: bool) -> None:

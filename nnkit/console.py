@@ -1,25 +1,53 @@
 """What is printed: data on stdout, talk on stderr, either of which may be closed. No other file prints."""
 
 import errno
+import io
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
-from nnkit.errors import explained
+from nnkit.errors import GateError, explained
+from nnkit.signs import harmless
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nnkit.commands.evaluate import EvaluationReport
+    from nnkit.commands.quality import QualityReport
     from nnkit.engine.listener import Listener
     from nnkit.tables import Table
 
 
+_BEYOND_JSON = re.compile("[\x7f-\x9f]")
+"""Controls of a terminal that JSON lets stand as they are."""
+
+
+class _Eyes(io.TextIOBase):
+    """A terminal, which gets nothing from data that it would obey."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        return self._terminal.write(harmless(text))
+
+    def flush(self) -> None:
+        self._terminal.flush()
+
+
+def stdout() -> TextIO:
+    """Return what data is written to: as it is into a pipe or a file, harmless on a terminal."""
+    if sys.stdout is None:
+        return io.StringIO()
+    return cast(TextIO, _Eyes(sys.stdout)) if sys.stdout.isatty() else sys.stdout
+
+
 def print_text(text: str) -> None:
     """Print text to stdout."""
-    if sys.stdout is not None:
-        sys.stdout.write(text)
+    stdout().write(text)
 
 
 def print_now(text: str) -> None:
@@ -33,7 +61,8 @@ def print_json(value: object) -> None:
     """Print a value of plain parts as JSON to stdout."""
     import json
 
-    print_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    print_text(_BEYOND_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
 def print_run(run: "Path", json: bool, quiet: bool) -> None:
@@ -51,13 +80,26 @@ def print_run(run: "Path", json: bool, quiet: bool) -> None:
     print_text(f"{run}\n")
 
 
+def print_report(report: "EvaluationReport | QualityReport", json: bool) -> None:
+    """Print how good a model is, as tables or as JSON; raises ``GateError`` where it is not as good as it must be."""
+    from nnkit.summaries import evaluation_tables
+
+    say("\n".join(report.notes))
+    if json:
+        print_json(report.to_json())
+    else:
+        print_tables(evaluation_tables(report))
+    if report.failed:
+        raise GateError("\n".join(report.failed))
+
+
 def print_tables(found: "Sequence[Table]") -> None:
     """Print tables to stdout: drawn on a terminal, plainly aligned in a pipe."""
     from nnkit import tables
 
     if sys.stdout is not None and sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
-        print_text("".join(tables.drawn(table, width) for table in found))
+        sys.stdout.write("".join(tables.drawn(table, width) for table in found))
     else:
         print_text("\n".join(map(tables.plain, found)))
 
@@ -65,7 +107,7 @@ def print_tables(found: "Sequence[Table]") -> None:
 def say(text: str) -> None:
     """Write to people, on stderr, and never to the program that reads stdout."""
     if sys.stderr is not None and text:
-        sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stderr.write(harmless(text if text.endswith("\n") else f"{text}\n"))
         sys.stderr.flush()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.metrics import Metric, compute_all
+from nnkit.metrics.entities import Sentences, entity_counts
 from nnkit.metrics.sample import count
 from nnkit.metrics.sample import predicted as predicted
 from nnkit.metrics.yardstick import Yardstick
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     Truth: TypeAlias = NDArray[np.generic]
 
 ClassRow: TypeAlias = dict[str, str | int | float | None]
-"""A class (``class``) or a label (``label``) with ``precision``, ``recall``, ``f1`` and ``support``, its rows."""
+"""A class (``class``), label (``label``) or type of entity (``entity``) with ``precision``, ``recall``, ``f1`` and
+``support``, its rows or entities."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Evaluation:
     values: dict[str, float | None]
     """By metric."""
     per_class: list[ClassRow]
-    """A row for each class or label, also for those that no row has; none in regression and of a language model."""
+    """A row for each class or label, also for those that no row has; none in regression and of a language model.
+
+    Where tags mark entities, a row for each type of them.
+    """
     confusion: "Counts | None"
     """Rows counted by truth (axis 0) and prediction (axis 1); only with classes that exclude each other."""
 
@@ -61,14 +66,18 @@ def evaluate(
     *,
     yardstick: Yardstick | None = None,
     quantiles: Sequence[float] = (),
+    sentences: Sentences | None = None,
 ) -> Evaluation:
     """Compare ``truth`` with ``outputs`` (arrays as in ``nnkit.tasks``).
 
     ``classes`` are the labels in the model's order, or the targets of multilabel. Weights [n] go into the metrics and
     the table of the classes; its ``support`` and the confusion matrix count rows. ``nodes`` are
-    truth and outputs of all nodes, where the rows are trees.
+    truth and outputs of all nodes, where the rows are trees; ``sentences`` are those whose words the rows are, in
+    tagging.
     """
-    computed = compute_all(metrics, truth, outputs, task, weights, nodes, yardstick=yardstick, quantiles=quantiles)
+    computed = compute_all(
+        metrics, truth, outputs, task, weights, nodes, yardstick=yardstick, quantiles=quantiles, sentences=sentences
+    )
     values = {key: defined(value) for key, value in computed.items()}
     if task in ("regression", "next"):
         return Evaluation(task, (), values, [], None)
@@ -77,6 +86,8 @@ def evaluate(
         return Evaluation(task, classes, values, _label_rows(classes, truth, decided, weights), None)
     counts = count(truth, decided, len(classes))
     weighed = counts if weights is None else count(truth, decided, len(classes), weights)
+    if sentences is not None and sentences.scheme != "none":
+        return Evaluation(task, classes, values, _entity_rows(truth, decided, sentences), counts.astype("int64"))
     rows: list[ClassRow] = [{"class": name, **_scores(weighed, index, counts)} for index, name in enumerate(classes)]
     return Evaluation(task, classes, values, rows, counts.astype("int64"))
 
@@ -117,6 +128,20 @@ def _label_rows(labels: Sequence[str], truth: "Truth", decided: "Truth", weights
         weighed = counts if weights is None else count(truth[:, index], decided[:, index], 2, weights)
         rows.append({"label": name, **_scores(weighed, 1, counts)})
     return rows
+
+
+def _entity_rows(truth: "Truth", decided: "Truth", sentences: Sentences) -> list[ClassRow]:
+    counts = zip(*(each.tolist() for each in entity_counts(truth, decided, sentences)), strict=True)
+    return [
+        {
+            "entity": name,
+            "precision": _share(hits, found),
+            "recall": _share(hits, there),
+            "f1": _share(2 * hits, found + there),
+            "support": there,
+        }
+        for name, (hits, found, there) in zip(sentences.types, counts, strict=True)
+    ]
 
 
 def _scores(weighed: "NDArray[Any]", index: int, counts: "NDArray[Any]") -> ClassRow:

@@ -9,14 +9,19 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
 from nnkit.errors import ResourceError, RunError
+from nnkit.memory import available_memory
 
 TEMPORARY = ".tmp"
 """What the names of half-written files end with; they also begin with a dot."""
+
+NOT_PLAIN = "not a plain file"
+TEXT_SHARE = 1 / 32
+"""The part of the available memory that a file of JSON may have: read, it takes up to some 25 times as much."""
 
 _WAYS_OUT = {
     errno.ENOSPC: "the disk is full; free some space, or write to another disk",
@@ -132,12 +137,14 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-def read_plain(path: Path) -> bytes:
-    """Return a plain file's content; raises ``OSError``, also for a folder, a device or a pipe that would never end."""
-    with open(path, "rb", opener=_open_now) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a plain file")
-        return file.read()
+def open_bytes(path: Path) -> BufferedReader:
+    """Open a plain file for reading; raises ``OSError``, also for a folder, a device or a pipe that would never end."""
+    file = open(path, "rb", opener=_open_now)  # noqa: SIM115 - the caller closes it
+    mode = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(mode):
+        file.close()
+        raise OSError(errno.EINVAL, NOT_PLAIN)
+    return file
 
 
 def _open_now(name: str, flags: int) -> int:
@@ -145,10 +152,31 @@ def _open_now(name: str, flags: int) -> int:
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def read_plain(path: Path, most: int) -> bytes:
+    """Return a plain file's content; raises ``OSError`` as ``open_bytes``, and for more than ``most`` bytes."""
+    with open_bytes(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, f"it has {size:,} bytes, and at most {most:,} are read")
+        return file.read(size)
+
+
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content in hexadecimal; raises ``OSError``: the caller knows whose file it is."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a plain file in hexadecimal; raises ``OSError``: the caller knows whose file it is."""
+    with open_bytes(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def strange_files(folder: Path) -> Iterator[Path]:
+    """Yield all that is below a folder and neither a folder nor a plain file: links, pipes, devices, sockets."""
+    waiting = [os.fspath(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as found:
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif not entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path)
 
 
 class AppendOnly:
@@ -189,13 +217,18 @@ def keep_lines(path: Path, count: int) -> None:
             file.truncate(file.tell())
 
 
+def most_text() -> int:
+    """Return how many bytes of JSON are read at once."""
+    return int(TEXT_SHARE * available_memory())
+
+
 def read_history(path: Path) -> list[dict[str, Any]]:
     """Read a JSON Lines file, but for a last line that a killed process cut short.
 
     Raises ``RunError`` where the file cannot be read or another line is not a JSON object.
     """
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        lines = read_plain(path, most_text()).split(b"\n")[:-1]
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from error
     return [_record(path, number, line) for number, line in enumerate(lines, 1)]

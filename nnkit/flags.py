@@ -17,6 +17,7 @@ class OutputFormat(Enum):
     csv = "csv"
     jsonl = "jsonl"
     trees = "trees"
+    conll = "conll"
 
 
 class TableFormat(Enum):
@@ -68,7 +69,8 @@ Rows = Annotated[
     typer.Argument(metavar="DATA", help="A file or a folder of pictures, or - for stdin; else the run's own data."),
 ]
 Columns = Annotated[
-    str | None, typer.Option(metavar="A,B,...", help="Names of the columns of a CSV input without a header.")
+    str | None,
+    typer.Option(metavar="A,B,...", help="Names of the columns of a CSV input without a header, or of CoNLL."),
 ]
 PredictionsForm = Annotated[
     OutputFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
@@ -126,6 +128,13 @@ Drawing = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the gra
 DrawingForm = Annotated[
     DrawingFormat | None, typer.Option("--format", help="Format of the drawing; without --out print it instead.")
 ]
+
+Classifier = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", help="Judge rows that a generative model draws by this run of a classifier."),
+]
+JudgedCount = Annotated[int, typer.Option("--count", "-n", help="Rows to draw for the classifier.")]
+JudgedSeed = Annotated[int, typer.Option(help="Another seed draws other rows for the classifier.")]
 
 PARAMETERS = {"--set": "sets", "-n": "count", "--format": "form"}
 """Options whose values go by another name in the code."""

@@ -9,9 +9,10 @@ from nnkit.errors import Problem, RunError, SpecError
 from nnkit.models.plan import Plan
 from nnkit.predictions import Layout, OutputColumn, Predictions
 from nnkit.procedures.base import Arrays, Forward, Place, Procedure, Sampler
-from nnkit.procedures.forward import BlockForward
+from nnkit.procedures.forward import BlockForward, in_float64
 from nnkit.procedures.language import window
 from nnkit.procedures.outputs import to_float64
+from nnkit.procedures.tagging import TagForward
 from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.folder import RunFolder
 from nnkit.spec import Experiment
@@ -36,7 +37,8 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     try:
         plan = experiment.model.plan_for(pipeline)
         problems = procedure.problems(plan, pipeline, experiment.training)
-        if procedure.task(len(pipeline.targets)) != ("multiclass" if pipeline.task == "next" else pipeline.task):
+        wanted = "multiclass" if pipeline.task in ("next", "tagging") else pipeline.task
+        if procedure.task(len(pipeline.targets)) != wanted:
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
         if problems:
             raise SpecError(problems)
@@ -121,7 +123,7 @@ class Predictor:
     def predictions(self, rows: "Dataset", start: int = 0) -> Predictions:
         """Return what ``outputs`` does beside the truth of ``rows``, of trees also for each node.
 
-        Of a text there is a row for each step.
+        Of a text there is a row for each step, and of sentences whose words have tags a row for each word.
         """
         import numpy as np
 
@@ -132,6 +134,9 @@ class Predictor:
         if self.pipeline.task == "next":
             outputs = self.outputs(rows, start)
             return Predictions(np.arange(len(outputs)), rows.truth.flat(), outputs)
+        if self.pipeline.task == "tagging":
+            numbers = np.repeat(rows.rows, rows.lengths)
+            return Predictions(numbers, rows.truth.flat(), self.outputs(rows, start), marks=rows.marks)
         if rows.trees is None:
             naive = rows.yardstick.forecasts if rows.yardstick else {}
             outputs = self.outputs(rows, start)
@@ -162,6 +167,8 @@ def _forward(
     finish = procedure.finish(plan, pipeline.task)
     if pipeline.tree_input is not None:
         return TreeForward(trained, weights, finish, place)
+    if pipeline.task == "tagging":
+        return TagForward(trained, weights, finish, place)
     if native:
         return NativeForward(trained, weights, finish)
     return BlockForward(trained, weights, place, lambda network, inputs: finish(network(inputs)))
@@ -175,18 +182,8 @@ class TreeForward:
     """
 
     def __init__(self, plan: Plan, weights: Arrays, finish: "Finish", place: Place) -> None:
-        import torch
-
-        from nnkit.engine.device import pick, use_threads
-
         self._finish = finish
-        self._device = pick(place.device)
-        if self._device.type == "mps":  # It has no float64.
-            self._device = torch.device("cpu")
-        use_threads(place.threads)
-        self._network = plan.build()
-        self._network.load_arrays(weights)
-        self._network.to(self._device, torch.float64).eval()
+        self._device, self._network = in_float64(plan, weights, place)
 
     def outputs(self, rows: "Dataset", start: int) -> "Floats":
         """Return the finished outputs for the roots of ``rows``."""

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     Truth: TypeAlias = NDArray[np.generic]
 
 FLAGS = ("0", "1")
+CLASSES = ("binary", "multiclass", "tagging")
+"""Tasks in which there is one class for each row of the outputs."""
+LISTED = ("regression", "tagging", "unlabelled")
+"""Tasks whose predictions.csv is written cell by cell."""
 Table: TypeAlias = dict[str, list[str]]
 """A table as text: a list of as many cells for each column."""
 
@@ -45,7 +49,7 @@ class Layout:
     quantiles: Sequence[float] = ()
     """Those that outputs give of each target; nothing where each is one number."""
     marks: Sequence[str] = ()
-    """What says where each row of a forecast stands: ``series``, ``time``."""
+    """What says where each row of a forecast stands: ``series``, ``time``; or a row of tags: ``step``, ``word``."""
     naive: Sequence[str] = ()
     """The naive forecasts that stand beside those of the model."""
     columns: Sequence[OutputColumn] = ()
@@ -54,7 +58,7 @@ class Layout:
     @property
     def single(self) -> bool:
         """Whether there is one prediction a row, and not one for each target."""
-        return self.task in ("binary", "multiclass", "next") or (self.task == "regression" and len(self.targets) == 1)
+        return self.task in (*CLASSES, "next") or (self.task == "regression" and len(self.targets) == 1)
 
     def names(self, what: str) -> list[str]:
         """Return the columns of something that each target has: ``truth``, or ``truth_<target>``."""
@@ -144,7 +148,7 @@ def _target_columns(values: "Truth", layout: Layout) -> "list[Floats | Words]":
     """Return a column for each target of class indices, of 0 and 1, or of numbers."""
     from nnkit.frames.cells import Words
 
-    if layout.task in ("binary", "multiclass", "next"):
+    if layout.task in (*CLASSES, "next"):
         return [Words(values.astype("int32"), layout.classes)]
     if layout.task == "unlabelled":
         return [Words(values.astype("int32"), layout.classes).filled("")] if layout.targets else []
@@ -277,9 +281,20 @@ class Predictions:
     nodes: "Predictions | None" = None
     """Of trees, the same for all nodes: children before their parents, tree after tree, each with the tree's row."""
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Of forecasts the ``series``, and the ``time`` of the last row that they see, where rows have such."""
+    """Of forecasts the ``series``, and the ``time`` of the last row that they see, where rows have such.
+
+    Of words with tags the ``step`` in the sentence, whose number is the row's, and the ``word``.
+    """
     naive: "Mapping[str, Floats]" = field(default_factory=dict)
     """Of forecasts those of naive methods for the same rows, by name, as the truth is."""
+
+    @property
+    def lengths(self) -> "NDArray[np.int64]":
+        """How many rows that follow each other have the same number: of words, the lengths of sentences."""
+        import numpy as np
+
+        ends = np.flatnonzero(np.append(self.rows[1:] != self.rows[:-1], True)[: len(self.rows)])
+        return np.diff(ends, prepend=-1)
 
     @property
     def of_nodes(self) -> "tuple[Truth, Floats] | None":
@@ -326,7 +341,7 @@ def predictions_csv(predictions: Predictions, layout: Layout) -> str:
     """
     from nnkit.frames import cells
 
-    if cells.compiled is None or predictions.weights is not None or layout.task in ("regression", "unlabelled"):
+    if cells.compiled is None or predictions.weights is not None or layout.task in LISTED:
         table = _predictions_table(predictions, layout)
         return csv_line(table) + csv_rows(table)
     truth = [_renamed(column, _csv_cell) for column in _target_columns(predictions.truth, layout)]
@@ -395,7 +410,7 @@ def _truth(table: Mapping[str, Sequence[str]], layout: Layout) -> "Truth":
     if layout.task == "unlabelled":
         known = {"": -1} | {label: number for number, label in enumerate(layout.classes)}
         return np.array([known[label] for label in (cells[0] if cells else [""] * len(table["row"]))], dtype=np.int64)
-    if layout.task in ("binary", "multiclass", "next"):
+    if layout.task in (*CLASSES, "next"):
         index = {label: number for number, label in enumerate(layout.classes)}
         return np.array([index[label] for label in cells[0]], dtype=np.int64)
     return np.array(cells, dtype=np.int64 if layout.task == "multilabel" else np.float64).T.copy()

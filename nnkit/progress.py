@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from nnkit.engine.listener import Value
+from nnkit.signs import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 Values: TypeAlias = Mapping[str, Value]
 """A line of the history."""
 
-_SHOWN = ("train_loss", "validation_loss")
+_SHOWN = ("train_loss", "validation_loss", "train_error", "validation_error")
 
 
 def epoch_line(record: Values) -> str:
@@ -103,7 +104,7 @@ class Bar:
 
     def note(self, text: str) -> None:
         """Print above the bar."""
-        self.progress.console.print(text, markup=False, highlight=False)
+        self.progress.console.print(harmless(text), markup=False, highlight=False)
 
     def ended(self) -> None:
         """Leave the terminal as it was."""

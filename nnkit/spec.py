@@ -22,8 +22,8 @@ from nnkit.engines import NOT_BUILT, EngineChoice, Wanted, built, choose_engine,
 from nnkit.errors import DataError, Problem, ResourceError, RunError, SpecError
 from nnkit.models.base import ModelChoice
 from nnkit.models.plan import Plan, check_memory
+from nnkit.models.vectors import filled, word_vectors
 from nnkit.procedures.base import Loop, ProcedureChoice
-from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.shapes import show
 
 if TYPE_CHECKING:
@@ -73,6 +73,17 @@ class Start:
     """Where the weights of each pretrained layer are from, in words, by its name."""
     absent: frozenset[str] = frozenset()
     """Pretrained layers whose weights were not asked for."""
+    worded: frozenset[str] = frozenset()
+    """Layers that begin with vectors of words, which follow from the vocabulary of the training rows."""
+
+    @property
+    def shared(self) -> "Start | None":
+        """What trainings on different rows have in common, if anything."""
+        if not self.worded:
+            return self
+        origin = {name: text for name, text in self.origin.items() if name not in self.worded}
+        weights = {name: array for name, array in self.weights.items() if name.split(".")[0] not in self.worded}
+        return replace(self, weights=weights, origin=origin, worded=frozenset()) if origin else None
 
     def of(self, plan: Plan) -> "Start":
         """Return it without weights that ``plan`` does not have; raises ``RunError`` where any is not as there."""
@@ -116,7 +127,12 @@ class Ready:
     def initial_weights(self) -> "dict[str, NDArray[Any]]":
         """Return the weights that training begins with: those of pretrained layers, others drawn from the seed."""
         drawn = self.plan.initial_weights(self.experiment.seed)
-        return drawn | dict(self.start.weights) if self.start else drawn
+        return drawn | filled(self.plan, self.start.weights, drawn) if self.start else drawn
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the data, and of what the procedure will make of it."""
+        return [*self.prepared.notes, *self.experiment.training.procedure.notes(self.plan, self.prepared)]
 
     @property
     def engine(self) -> EngineChoice:
@@ -190,7 +206,19 @@ def _checked(loaded: Loaded, experiment: Experiment, prepared: Prepared, found: 
     shapes, batch_size = prepared.pipeline.input_shapes, experiment.training.batch_size
     found.add(unfit(prepared.augment, shapes, prepared.train, batch_size))
     plan = _plan(experiment, prepared, found)
-    return Ready(experiment, prepared, plan, loaded.start and loaded.start.of(plan))
+    start = loaded.start and loaded.start.of(plan)
+    with found.collecting():
+        vectors = word_vectors(plan, prepared.pipeline, start.origin if start else ())
+    if not vectors.weights:
+        return Ready(experiment, prepared, plan, start)
+    before = start or Start({})
+    start = replace(
+        before,
+        weights={**before.weights, **vectors.weights},
+        origin={**before.origin, **vectors.origin},
+        worded=frozenset(vectors.origin),
+    )
+    return Ready(experiment, replace(prepared, notes=[*prepared.notes, *vectors.notes]), plan, start)
 
 
 def _prepare_once(*arguments: object) -> Iterator[Prepared]:
@@ -203,7 +231,8 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
         training = experiment.training
         procedure = training.procedure
         problems = procedure.problems(plan, prepared.pipeline, training)
-        problems = problems or procedure.row_problems(plan, prepared, training, experiment.seed)
+        if not (problems or found.problems):
+            problems = procedure.row_problems(plan, prepared, training, experiment.seed)
         found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
@@ -277,10 +306,9 @@ def _monitor_message(monitor: str, names: Sequence[str], validation: bool) -> st
 
 def goal_of(monitor: str, training: Training) -> Goal:
     """Return whether a larger or a smaller value of ``monitor`` is better."""
-    key, procedure = monitor.split("_", 1)[-1], training.procedure
-    if isinstance(procedure, Unlabelled):
-        return procedure.goals().get(key, "min")
-    return next((metric.goal for metric in training.metrics if metric.key == key), "min")
+    key = monitor.split("_", 1)[-1]
+    usual: Goal = "max" if key in training.procedure.rising else "min"
+    return next((metric.goal for metric in training.metrics if metric.key == key), usual)
 
 
 def checkpoints(training: Training) -> Checkpoints:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nnkit.commands.check import CheckReport
     from nnkit.commands.evaluate import EvaluationReport
     from nnkit.commands.predict import PredictSummary
+    from nnkit.commands.quality import QualityReport
     from nnkit.commands.traced import Numbers, TraceReport
     from nnkit.procedures.base import Stage
 
@@ -102,9 +103,23 @@ def _phase(phase: "Stage") -> str:
     return f"{number(phase.epochs)} epoch{'s' if phase.epochs > 1 else ''}, {number(phase.trained)} trained"
 
 
-def evaluation_tables(report: "EvaluationReport") -> list[Table]:
-    """Return the metrics, those by class, and the confusion matrix with the truth in rows."""
+def evaluation_tables(report: "EvaluationReport | QualityReport") -> list[Table]:
+    """Return the metrics, those by class, and the confusion matrix with the truth in rows.
+
+    Of drawn rows they are what a classifier says of them and the shares of labels, beside those of real rows.
+    """
+    from nnkit.commands.quality import QualityReport
+
+    if isinstance(report, QualityReport):
+        return _quality(report)
     return [_values(report), *_per_class(report), *_confusion(report)]
+
+
+def _quality(report: "QualityReport") -> list[Table]:
+    names = (f"{number(report.count)} samples", f"{number(report.real_count)} real rows")
+    values = [(name, number(value), number(report.real.get(name))) for name, value in report.values.items()]
+    labels = [(name, number(share), number(report.real_shares.get(name))) for name, share in report.shares.items()]
+    return [Table(("metric", *names), values, numbers=1), Table(("label", *names), labels, numbers=1)]
 
 
 def _values(report: "EvaluationReport") -> Table:

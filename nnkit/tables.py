@@ -4,6 +4,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nnkit.signs import one_line
+
 MOST_ROWS = 100
 """Rows of a table on a terminal."""
 
@@ -16,6 +18,11 @@ class Table:
     rows: Sequence[Sequence[str]]
     numbers: int | None = None
     """The first column of those that are aligned to the right; None where there are none."""
+
+    def __post_init__(self) -> None:
+        """Keep names and labels in their cells, whatever signs they have."""
+        object.__setattr__(self, "columns", [one_line(cell) for cell in self.columns])
+        object.__setattr__(self, "rows", [[one_line(cell) for cell in row] for row in self.rows])
 
     def right(self, column: int) -> bool:
         """Return whether a column is aligned to the right."""

@@ -1,13 +1,16 @@
 """Tensor files: safetensors with a header that is checked before anything is made of it. Nothing in them can run."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nnkit.errors import RunError
-from nnkit.files import atomic_write, read_plain
+from nnkit.errors import ResourceError, RunError
+from nnkit.files import atomic_write, open_bytes
+from nnkit.memory import available_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 HEADER_LIMIT = 64 * 2**20
 """Bytes that the header of a file may have; it is read before anything else is known of the file."""
+
+COPIES = 2
+"""How often the weights are in memory while they are read: as bytes, and as arrays."""
 
 DTYPES = frozenset({"F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"})
 """The element types that numpy has too."""
@@ -55,13 +61,13 @@ def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
 def read_tensors(path: Path) -> "tuple[Arrays, dict[str, str]]":
     """Read a safetensors file; returns its arrays and its metadata.
 
-    Raises ``RunError`` naming the file, what is wrong with it and the way out, whatever bytes it holds.
+    Raises ``RunError`` naming the file, what is wrong with it and the way out, whatever bytes it holds, and
+    ``ResourceError`` where it does not fit in memory.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    data = _read(path)
-    header = _header(path, data)
+    data, header = _read(path)
     metadata = _metadata(path, header.pop(_METADATA, {}))
     for name, entry in header.items():
         _check_dtype(path, name, entry)
@@ -72,21 +78,30 @@ def read_tensors(path: Path) -> "tuple[Arrays, dict[str, str]]":
     return {name: array if array.flags.writeable else array.copy() for name, array in arrays.items()}, metadata
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return a file's bytes and its header, which is right before the rest is read."""
     try:
-        return read_plain(path)
+        with open_bytes(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            header = _header(path, file, size)
+            if size * COPIES > available_memory():
+                raise ResourceError(
+                    f"{path}: {size:,} bytes of weights do not fit in the memory that is left; close other programs"
+                )
+            file.seek(0)
+            return file.read(size), header
     except OSError as error:
         raise RunError(f"{path}: the weights cannot be read: {error.strerror}; copy the run folder again") from error
 
 
-def _header(path: Path, data: bytes) -> dict[str, Any]:
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    if len(data) < _LENGTH_BYTES or length > len(data) - _LENGTH_BYTES:
-        raise _damaged(path, f"its {len(data)} bytes are fewer than its header says, or it is not safetensors")
+def _header(path: Path, file: BufferedReader, size: int) -> dict[str, Any]:
+    length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+    if size < _LENGTH_BYTES or length > size - _LENGTH_BYTES:
+        raise _damaged(path, f"its {size} bytes are fewer than its header says, or it is not safetensors")
     if length > HEADER_LIMIT:
         raise _damaged(path, f"its header has {length} bytes, more than the {HEADER_LIMIT} that are read")
     try:
-        header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length], object_pairs_hook=_without_duplicates)
+        header = json.loads(file.read(length), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"its header is not right ({error})") from error
     if not isinstance(header, dict):

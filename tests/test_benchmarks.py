@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import inputs, judge, measure, results, schedule, table
+from benchmarks import entities, inputs, judge, measure, results, schedule, table
 from benchmarks.readers import quality
 from benchmarks.rows import Kind, Rate, Report, Row, Workload, microseconds_a_step
 
@@ -130,3 +130,23 @@ def test_predictions_and_folds_count(root: Path, tmp_path: Path) -> None:
     sections = small_run(root, tmp_path, "folds,predict")
     assert [section.name for section in sections] == ["folds", "predict", "one-row"]
     assert [section.results[0].problem for section in sections] == [None, None, None]
+
+
+def test_the_dictionary_of_entities_takes_the_longest_that_fits_and_its_most_frequent_type() -> None:
+    words = [["New", "Ulm", "sings"], ["Ulm"], ["Ulm"], ["Ulm"]]
+    tags = [["B-place", "I-place", "O"], ["B-name"], ["B-place"], ["B-place"]]
+    known = entities.learned(words, tags)
+    assert known == {("New", "Ulm"): "place", ("Ulm",): "place"}
+    found = entities.looked_up(["In", "New", "Ulm", "Ulm", "ulm"], known)
+    assert found == ["O", "B-place", "I-place", "B-place", "O"]
+    counts = entities.scored([["O", "B-place", "I-place", "B-name", "O"]], [found])
+    assert [sum(each) for each in counts] == [1, 2, 2]
+
+
+def test_the_dictionary_is_scored_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train, test = tmp_path / "a.conll", tmp_path / "b.conll"
+    train.write_text("Ulm\tB-place\n\nsings\tO\n")
+    test.write_text("Ulm\tB-place\n\nulm\tB-place\n")
+    entities.main(train, test)
+    lines = [line.split()[-3:] for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:] == [["1.0000", "0.5000", "0.6667"], ["1.0000", "1.0000", "1.0000"]]

@@ -118,3 +118,15 @@ def test_the_counting_rhyme_is_made_again_and_its_grammar_holds(root: Path) -> N
     for number, _, animal, verb, *place in lines:
         assert (number == "One") == verb.endswith("s") != animal.endswith("s")
         assert " ".join(place) == f"{script.PLACES[verb.removesuffix('s')]}."
+
+
+def test_the_news_are_written_again_byte_for_byte_and_most_names_of_the_end_are_new(root: Path) -> None:
+    script = load_script(root / "data" / "make_village_news.py")
+    assert script.as_text() == (root / "data" / "village_news.conll").read_bytes()
+    assert script.as_text(20, seed=1) != script.as_text(20, seed=2)
+    sentences = script.as_text().decode().split("\n\n")
+    names = [
+        {line.split("\t")[0] for sentence in part for line in sentence.splitlines() if "\tB-" in line}
+        for part in (sentences[:720], sentences[720:])
+    ]
+    assert len(names[1] - names[0]) / len(names[1]) > 0.5

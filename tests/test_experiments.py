@@ -20,7 +20,13 @@ ALWAYS = {
     *("metrics.json", "history.png", "gradients.png", "predictions.csv", "checkpoints", "README.md"),
 }
 FORECASTS = {"airline_forecast", "electricity_forecast", "seasonal_forecast"}
-NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS
+MAKERS = {"digits_gan", "digits_diffusion", "mnist_gan", "mnist_diffusion"}
+"""Experiments whose models make rows."""
+AUTOENCODERS = {"digits_autoencoder", "digits_vae", "mnist_autoencoder", "mnist_vae"}
+"""Experiments whose models give rows back; the variational ones also make rows."""
+NO_CONFUSION = (
+    AUTOENCODERS | {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS | MAKERS
+)
 BY_HAND = {
     "forward_two_layers": [364],
     "forward_relu": [-3],
@@ -31,13 +37,25 @@ BY_HAND = {
 TRACED_ONLY = {"computational_graph"}
 """Experiments without weights: there is nothing to train."""
 
+MNIST = {
+    "data.source.images": "mnist/train-images-idx3-ubyte.gz",
+    "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
+    "data.split.test.images": "mnist/t5k-even-images-idx3-ubyte.gz",
+    "data.split.test.labels": "mnist/t5k-even-labels-idx1-ubyte.gz",
+}
 PUBLIC = {
-    "mnist_cnn": {
-        "data.source.images": "mnist/train-images-idx3-ubyte.gz",
-        "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
-        "data.split.test.images": "mnist/t5k-even-images-idx3-ubyte.gz",
-        "data.split.test.labels": "mnist/t5k-even-labels-idx1-ubyte.gz",
+    **{
+        name: {
+            "data.source.images": "mnist/train-images-idx3-ubyte.gz",
+            "data.source.labels": "mnist/train-labels-idx1-ubyte.gz",
+        }
+        for name in ("mnist_gan", "mnist_diffusion")
     },
+    "mnist_cnn": MNIST,
+    "mnist_rbm": MNIST,
+    "mnist_dbn": MNIST,
+    "mnist_autoencoder": MNIST,
+    "mnist_vae": MNIST,
     "fashion_cnn": {
         "data.source.images": "fashion_mnist/train10k-images-idx3-ubyte.gz",
         "data.source.labels": "fashion_mnist/train10k-labels-idx1-ubyte.gz",
@@ -48,14 +66,22 @@ PUBLIC = {
     "airline_forecast": {"data.source.path": "time_series/airline-passengers.csv"},
     "electricity_forecast": {"data.source.path": "ett/ETTh1.csv"},
     "sentiment_trees": {"data.source.path": "sst/train.txt", "data.split.test.path": "sst/dev.txt"},
+    "named_entities": {
+        "data.source.path": "wnut17/wnut17train.conll",
+        "data.split.test.path": "wnut17/emerging.dev.conll",
+    },
     "sms_spam": {"data.source.path": "sms_spam/SMSSpamCollection"},
     "film_reviews": {"data.source.path": "review_polarity/review_polarity.tar.gz"},
     "news_topics": {"data.source.path": "ag_news/ag_news_7600.csv"},
     "cats_dogs": {"data.source.path": "cats_dogs/train", "data.split.test.path": "cats_dogs/test"},
 }
 """Where the experiments on public data find it in the developers' folder."""
-SMALL = {name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees")} | {
-    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"]
+SMALL = {
+    name: ["data.split.train=500"]
+    for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees", "named_entities", "mnist_autoencoder", "mnist_vae")
+} | {
+    **{name: ["data.split.train=200", "data.split.test=0.002"] for name in ("mnist_gan", "mnist_diffusion")},
+    "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"],
 }
 """What makes the training of an experiment short enough for a test."""
 
@@ -141,6 +167,8 @@ def test_trains_to_a_whole_run_folder(
     beside = {name for values in metrics.values() for name in list(values)[len(expected) :]}
     assert ({name.partition("_")[0] for name in beside} == {"naive", "seasonal"}) == (spec.stem in FORECASTS)
     assert (folder / "forecast.png").exists() == (spec.stem in FORECASTS)
+    assert (folder / "samples.png").exists() == (spec.stem in MAKERS | {"digits_vae", "mnist_vae"})
+    assert (folder / "reconstructions.png").exists() == (spec.stem in AUTOENCODERS)
 
 
 @pytest.mark.parametrize(("name", "numbers"), BY_HAND.items())

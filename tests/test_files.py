@@ -11,6 +11,7 @@ import pytest
 
 from nnkit import files
 from nnkit.errors import ResourceError, RunError
+from nnkit.files import read_history, read_plain, sha256_file, strange_files
 
 
 def test_writes_bytes_and_text(tmp_path: Path) -> None:
@@ -163,3 +164,30 @@ def test_what_the_disk_refuses_at_the_end_is_a_resource_error(tmp_path: Path, mo
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(ResourceError, match="a: cannot be written: the disk is full"), files.synced_together():
         files.atomic_write(tmp_path / "a", "text")
+
+
+def test_only_plain_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a plain file"):
+            read_plain(path, 10)
+        with pytest.raises(OSError, match="not a plain file"):
+            sha256_file(path)
+        with pytest.raises(RunError, match="not a plain file"):
+            read_history(path)
+
+
+def test_no_more_is_read_than_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_plain(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(OSError, match="it has 5 bytes, and at most 4 are read"):
+        read_plain(tmp_path / "a", 4)
+
+
+def test_strange_files_are_found_at_any_depth(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "plain").touch()
+    assert not list(strange_files(tmp_path))
+    os.mkfifo(tmp_path / "a" / "pipe")
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path)
+    assert {path.name for path in strange_files(tmp_path)} == {"pipe", "up"}

@@ -10,7 +10,7 @@ import pytest
 from nnkit.engine.native import kernel
 from tests.commands.pictures import picture_spec
 
-HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors", "PIL")
+HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors", "PIL", "tokenizers")
 
 PROBE = """
 import sys

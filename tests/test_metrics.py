@@ -10,7 +10,7 @@ import sklearn.metrics as sk
 from nnkit.metrics import METRICS, Metric, compute_all, or_defaults, predicted
 from nnkit.tasks import Task
 
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression", "tagging")
 ROWS = 200
 
 
@@ -18,8 +18,12 @@ def metric(name: str, **options: object) -> Metric:
     return METRICS.decode({"type": name, **options})
 
 
-PLAIN = [name for name, kind in METRICS.entries.items() if not kind.of_nodes and metric(name).lacks((), ()) is None]
-"""The metrics that need no more than truth and outputs; others are in test_metrics_forecast."""
+PLAIN = [
+    name
+    for name, kind in METRICS.entries.items()
+    if not kind.of_nodes and not kind.of_entities and metric(name).lacks((), ()) is None
+]
+"""The metrics that need no more than truth and outputs; others are in test_metrics_forecast and test_entities."""
 
 
 def rows(task: Task, count: int = ROWS, seed: int = 0) -> tuple[Any, Any, Any]:
@@ -30,7 +34,7 @@ def rows(task: Task, count: int = ROWS, seed: int = 0) -> tuple[Any, Any, Any]:
     if task == "binary":
         truth = draw.integers(0, 2, count)
         return truth, 1 / (1 + np.exp(-(2 * truth - 1 + 1.5 * noise[:, 0]))), weights
-    if task == "multiclass":
+    if task in ("multiclass", "tagging"):
         truth = draw.integers(0, 4, count)
         scores = np.exp(np.eye(4)[truth] * 1.5 + noise)
         return truth, (scores / scores.sum(1, keepdims=True)).astype(np.float32).astype(np.float64), weights
@@ -120,7 +124,7 @@ def test_rankings_are_scikit_learns(name: str, task: Task) -> None:
     function = {"roc_auc": sk.roc_auc_score, "pr_auc": sk.average_precision_score}[name]
 
     def expected(truth: Any, outputs: Any, weights: Any) -> float:
-        hot = np.eye(4)[truth] if task == "multiclass" else truth
+        hot = np.eye(4)[truth] if task in ("multiclass", "tagging") else truth
         return float(function(hot, outputs, average="macro", sample_weight=weights))
 
     against_sklearn(name, expected, task)
@@ -251,7 +255,7 @@ def test_one_row_and_one_class_raise_and_warn_of_nothing(name: str) -> None:
             for constant in (0, 1):
                 for certain in (0.0, 1.0):
                     given = np.full_like(outputs[:count], certain)
-                    if task == "multiclass":
+                    if task in ("multiclass", "tagging"):
                         given = np.tile(np.eye(4)[int(certain)], (count, 1))
                     value = piece.compute(np.full_like(truth[:count], constant), given, task)
                     assert isinstance(value, float)
@@ -322,7 +326,7 @@ def test_the_usual_metrics_fit_the_task(task: Task) -> None:
 def test_perfect_outputs_are_never_worse_than_others(task: Task) -> None:
     """The goal says which way is better."""
     truth, outputs, _ = rows(task)
-    perfect = np.eye(4)[truth] if task == "multiclass" else truth.astype(float)
+    perfect = np.eye(4)[truth] if task in ("multiclass", "tagging") else truth.astype(float)
     for name in PLAIN:
         if task in (kind := METRICS.entries[name]).tasks:
             best, other = metric(name).compute(truth, perfect, task), metric(name).compute(truth, outputs, task)

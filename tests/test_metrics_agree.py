@@ -13,7 +13,7 @@ import sklearn.metrics as sk
 
 from nnkit.metrics import METRICS, compute_all, predicted
 from nnkit.metrics.ranking import area, mean_precision, precision_recall_curve, roc_curve
-from nnkit.tasks import Task
+from nnkit.tasks import Task, of_steps
 
 SEEDS = range(60)
 NAN = float("nan")
@@ -33,7 +33,7 @@ def draw_rows(task: Task, seed: int) -> tuple[Any, Any, Any]:
             draw.random(count).round(digits),
             weights,
         )
-    if task == "multiclass":
+    if task in ("multiclass", "tagging"):
         scores = (draw.random((count, classes)) + 0.01).round(digits) + 0.01
         return draw.integers(0, draw.integers(1, classes + 1), count), scores / scores.sum(1, keepdims=True), weights
     if task == "multilabel":
@@ -180,7 +180,7 @@ def test_a_metric_is_scikit_learns(spec: dict[str, Any], oracle: Oracle) -> None
             given = None if weights is None else weights[counted]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # scikit-learn warns of what is undefined.
-                expected = oracle(truth[counted], outputs[counted], given, task)
+                expected = oracle(truth[counted], outputs[counted], given, of_steps(task))
             value = metric.compute(truth, outputs, task, weights)
             assert value == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True), (task, seed)
             defined += math.isfinite(value)
@@ -188,7 +188,7 @@ def test_a_metric_is_scikit_learns(spec: dict[str, Any], oracle: Oracle) -> None
 
 
 def test_metrics_computed_together_are_what_they_are_alone() -> None:
-    for task in ("binary", "multiclass", "multilabel", "regression", "next"):
+    for task in ("binary", "multiclass", "multilabel", "regression", "next", "tagging"):
         metrics = [METRICS.decode(name) for name, kind in METRICS.entries.items() if task in kind.tasks]
         truth, outputs, weights = draw_rows(task, 31)
         together = compute_all(metrics, truth, outputs, task, weights)

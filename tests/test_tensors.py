@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from nnkit.errors import RunError
+from nnkit.errors import ResourceError, RunError
 from nnkit.tensors import read_tensors, write_tensors
 
 ARRAYS: dict[str, Any] = {
@@ -162,3 +162,18 @@ def test_no_bytes_give_anything_but_arrays_or_a_run_error(
     except RunError:
         return
     assert all(isinstance(array, np.ndarray) for array in arrays.values())
+
+
+def test_a_header_is_right_before_the_rest_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "w").open("wb") as file:
+        file.write(b"\x02" + bytes(7) + b"[]")
+        file.truncate(2**40)
+    with pytest.raises(RunError, match="not a JSON object"):
+        read_tensors(tmp_path / "w")
+
+
+def test_what_does_not_fit_in_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tensors(tmp_path / "w", ARRAYS, METADATA)
+    monkeypatch.setattr("nnkit.tensors.available_memory", lambda: 100)
+    with pytest.raises(ResourceError, match="do not fit in the memory that is left"):
+        read_tensors(tmp_path / "w")

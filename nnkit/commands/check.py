@@ -79,5 +79,5 @@ def report(ready: Ready) -> CheckReport:
         memory=plan.memory(training.batch_size),
         engine=ready.engine.engine,
         engine_reason=ready.engine.reason,
-        notes=prepared.notes,
+        notes=ready.notes,
     )

@@ -167,7 +167,7 @@ def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) 
     """
     procedure = experiment.training.procedure
     if isinstance(procedure, Unlabelled):
-        _check_gates(gates, list(procedure.goals()))
+        check_gates(gates, list(procedure.goals()))
         return []
     metrics = list(metrics_of(experiment, pipeline))
     known = {metric.key for metric in metrics}
@@ -175,8 +175,12 @@ def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) 
 
 
 def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric:
-    trees = pipeline.tree_input is not None
-    names = [name for name, kind in METRICS.entries.items() if pipeline.task in kind.tasks and kind.of_nodes <= trees]
+    trees, marked = pipeline.tree_input is not None, pipeline.known.source.tag_scheme != "none"
+    names = [
+        name
+        for name, kind in METRICS.entries.items()
+        if pipeline.task in kind.tasks and kind.of_nodes <= trees and kind.of_entities <= marked
+    ]
     if gate.metric in names:
         if reason := unfit_metric(gate.metric, pipeline):
             raise UsageError(f"--fail-under {reason}")
@@ -184,11 +188,11 @@ def _gate_metric(gate: Gate, pipeline: Pipeline, known: Sequence[str]) -> Metric
             return METRICS.decode(gate.metric)
         except ValidationError:
             pass  # A metric that needs options can only be named by the spec.
-    _check_gates([gate], sorted({*names, *known}))
+    check_gates([gate], sorted({*names, *known}))
     raise AssertionError("a metric that needs no options was decoded")
 
 
-def _check_gates(gates: Sequence[Gate], choices: Sequence[str]) -> None:
+def check_gates(gates: Sequence[Gate], choices: Sequence[str]) -> None:
     """Raise ``UsageError`` for the first gate whose metric is not one of ``choices``."""
     for gate in gates:
         if gate.metric not in choices:

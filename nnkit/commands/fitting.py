@@ -109,18 +109,19 @@ def build_network(ready: Ready, manifest: Manifest) -> "GraphNetwork | NativeNet
 
 
 def make_hooks(run: RunFolder, ready: Ready, listener: "Listener") -> "list[Hook]":
-    """Return the engine's hooks: of the spec's callbacks, for the best weights, and for the gradients' health."""
+    """Return the engine's hooks: of callbacks, for the best weights and the gradients' health, and the procedure's."""
     from nnkit.engine.health import GradientHealth
     from nnkit.engine.hooks import BestWeights, Watch
 
     training = ready.experiment.training
     hooks = [callback.build(goal_of(callback.watched or "loss", training)) for callback in training.callbacks]
     options = checkpoints(training)
-    if options.best:
-        monitor = options.monitor or ("train_loss" if ready.prepared.validation is None else "validation_loss")
+    monitor = options.monitor or ("train_loss" if ready.prepared.validation is None else "validation_loss")
+    if options.best and monitor in training.procedure.history_names(training, ready.prepared.validation is not None):
         watch = Watch(monitor, goal_of(monitor, training), options.min_delta)
         hooks.append(BestWeights(watch, lambda weights: save_best(run, weights)))
     hooks.append(GradientHealth(listener.note))
+    hooks += training.procedure.hooks(ready.prepared.pipeline, training, run.write, listener.note)
     return [hook for hook in hooks if hook is not None]
 
 

@@ -81,7 +81,7 @@ def _opening(pipeline: Pipeline) -> str:
 def _known(pipeline: Pipeline, text: str, note: Callable[[str], None]) -> "NDArray[np.int64]":
     """Return the numbers of the prompt's tokens; those that the model has never seen are left out, and told."""
     kind = pipeline.tokenizer.type_name
-    tokens, numbers = pipeline.tokenizer.cut(text), pipeline.numbers(text).astype("int64")
+    tokens, numbers = pipeline.tokenizer.tokens(text, pipeline.vocabulary), pipeline.numbers(text).astype("int64")
     if not len(tokens):
         raise UsageError(f"--prompt {text!r}: has no {kind}; give some to go on with, or leave --prompt out")
     unknown = Counter(token for token, number in zip(tokens, numbers.tolist(), strict=True) if number == 0)

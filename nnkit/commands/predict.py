@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TextIO, Type
 
 from nnkit.commands.overlap import Overlap
 from nnkit.commands.rejects import Rejects, rejects_to
+from nnkit.commands.tagged import TagWriter
 from nnkit.data.chunk import Chunk
 from nnkit.data.dataset import predicted_trees
 from nnkit.data.fresh import format_for
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from nnkit.frames.cells import Piece
 
-Format: TypeAlias = Literal["csv", "jsonl", "trees"]
+Format: TypeAlias = Literal["csv", "jsonl", "trees", "conll"]
 Cells: TypeAlias = Mapping[str, Sequence[Any]]
 """An input's columns, as they were read: text, or values of JSON."""
 CHUNK_ROWS = 16384
@@ -64,7 +65,8 @@ def predict(
 ) -> PredictSummary:
     """Write a prediction for each row of ``data`` to ``output``, in order; None stands for the run's own source.
 
-    ``format`` is that of the output; by default it is JSON Lines where the input is, and else CSV. ``columns`` names
+    ``format`` is that of the output; by default it is that of the input where this is JSON Lines, trees or CoNLL,
+    and else CSV. ``columns`` names
     the columns of a CSV input that has no header. With ``keep`` the input's columns come before the prediction.
     Rows that cannot be read go to ``rejects`` as CSV: line, reason, the row; without it the first is a ``DataError``,
     and what comes before its chunk has been written. What is written does not depend on ``chunk_rows``.
@@ -131,8 +133,8 @@ def _forecast(
 
     if keep:
         raise UsageError("--keep: a forecast is of rows that are not in the input; leave it out")
-    if form == "trees":
-        raise UsageError("--format trees: the model does not predict trees; use csv or jsonl")
+    if form in ("trees", "conll"):
+        raise UsageError(f"--format {form}: the model forecasts numbers; use csv or jsonl")
     pipeline = predictor.pipeline
     parts, name = pipeline.parts(
         source.origin,
@@ -153,12 +155,13 @@ def _forecast(
 
 def usual(format_name: str) -> Format:
     """Return the format of the output for an input's."""
-    return "jsonl" if format_name == "jsonl" else "trees" if format_name == "trees" else "csv"
+    usual: dict[str, Format] = {"jsonl": "jsonl", "trees": "trees", "conll": "conll"}
+    return usual.get(format_name, "csv")
 
 
 def _predicted(predictor: Predictor, chunk: Chunk, start: int, keep: bool) -> "tuple[NDArray[np.float64], Cells]":
     """Return the outputs for the rows of a chunk, and the columns to write with them: of trees the predicted ones."""
-    cells = chunk.raw if keep else {}
+    cells = chunk.raw if keep or predictor.pipeline.task == "tagging" else {}
     trees = chunk.dataset.trees
     if trees is None:
         return predictor.outputs(chunk.dataset, start), cells
@@ -199,6 +202,10 @@ class Writer(Protocol):
 
 def _writer(output: TextIO, predictor: Predictor, format_name: Format, keep: bool) -> Writer:
     layout = predictor.layout
+    if layout.task == "tagging":
+        return TagWriter(output, predictor.pipeline, format_name, keep)
+    if format_name == "conll":
+        raise UsageError("--format conll: the model does not tag words; use csv or jsonl")
     trees = predictor.pipeline.tree_input is not None
     if format_name == "trees":
         if keep or not trees:

@@ -73,7 +73,8 @@ def score(experiment: Experiment, pipeline: Pipeline, predictions: Predictions) 
 def metrics_of(experiment: Experiment, pipeline: Pipeline) -> Sequence[Metric]:
     """Return the metrics of the spec, or the usual ones of the task."""
     naive = list(pipeline.known.windows.options.seasons) if pipeline.known.windows else []
-    return or_defaults(experiment.training.metrics, pipeline.task, naive, pipeline.quantiles)
+    scheme = pipeline.known.source.tag_scheme
+    return or_defaults(experiment.training.metrics, pipeline.task, naive, pipeline.quantiles, scheme)
 
 
 def judge(
@@ -97,6 +98,7 @@ def judge(
         predictions.of_nodes,
         yardstick=yardstick,
         quantiles=pipeline.quantiles,
+        sentences=pipeline.sentences(predictions.lengths),
     )
     if yardstick is None:
         return found
@@ -137,7 +139,8 @@ def write_card(run: RunFolder, manifest: Manifest, experiment: Experiment) -> No
         confusion = run.read(CONFUSION).decode()
     except RunError:
         confusion = None
-    words = [finding.words for finding in findings(run.history())] if (run.path / HISTORY).exists() else []
+    records = run.history() if (run.path / HISTORY).exists() else []
+    words = [finding.words for finding in findings(records)] + experiment.training.procedure.findings(records)
     metrics = run.metrics()
     words += beaten(list(metrics.get("mean", metrics).values())[-1])
     run.write(CARD, model_card(manifest, experiment, metrics, confusion, words))

@@ -43,8 +43,13 @@ def choose_row(
     it out where the data has no such column. Raises ``UsageError`` for a row or a column that is not there, and
     ``DataError`` for a row that cannot be used.
     """
-    if needs_target and pipeline.task == "next":
-        raise UsageError("--of loss: a text has a loss at each step; ask for --of 'output[0,0]', a step and a token")
+    if pipeline.task in ("next", "tagging"):
+        if needs_target:
+            what = "text has a loss at each step; ask for --of 'output[0,0]', a step and a token"
+            if pipeline.task == "tagging":
+                what = "sentence has a loss at each word; ask for --of 'output[0,0]', a word and a tag"
+            raise UsageError(f"--of loss: a {what}")
+        needs_target = False
     if pipeline.known.windows is not None:
         return _choose_window(pipeline, data, number or 0, by_hand)
     cells = parse_cells(by_hand, pipeline)

@@ -55,9 +55,7 @@ def trace(
     subject = _of_run(path) if is_run(path) else _of_spec(path, overrides)
     if subject.pipeline.tree_input is not None:
         raise UsageError(f"{path}: trees cannot be traced; nnkit predict --format trees tells what every node gives")
-    if isinstance(subject.plan, PartedPlan):
-        parts = ", ".join(subject.plan.parts)
-        raise UsageError(f"{path}: the model has several networks ({parts}), and a trace is of one")
+    _check_one_network(path, subject)
     chosen = choose_row(
         subject.pipeline, data, row, by_hand, subject.needs_target(of), subject.first if data is None else 0
     )
@@ -116,6 +114,15 @@ class _Subject:
         if of == LOSS and self.loss is None:
             raise UsageError("--of loss: this procedure has no loss of a row; ask for --of output, or for another node")
         return of == LOSS if of is not None or not self.learns else None
+
+
+def _check_one_network(path: Path, subject: _Subject) -> None:
+    """Raise ``UsageError`` for several networks, and for one that reads more than a row of data."""
+    plan = subject.plan
+    if isinstance(plan, PartedPlan):
+        raise UsageError(f"{path}: has several networks ({', '.join(plan.parts)}), and a row is traced through one")
+    if beside := [name for name in plan.inputs if name not in subject.pipeline.input_shapes]:
+        raise UsageError(f"{path}: reads {' and '.join(beside)} beside a row of data, and a row alone is traced")
 
 
 def _of_spec(path: Path, overrides: Sequence[str]) -> _Subject:

@@ -9,6 +9,7 @@ from nnkit.commands.fitting import sealing, stopping_on_signals
 from nnkit.commands.members import ReadyOf, label, readied, train_members, train_one
 from nnkit.commands.results import write_card, write_folds, write_seeds
 from nnkit.config.decode import locate
+from nnkit.config.nodes import MAX_BYTES
 from nnkit.engines import stays_native, work
 from nnkit.errors import DivergedError, InterruptError, Problem, RunError, SpecError, UsageError
 from nnkit.files import read_plain, sync_all
@@ -51,10 +52,11 @@ def train(
         update={"seeds": None if seeds is None else list(seeds), "folds": experiment.data.split.folds}
     )
     run = RunFolder.create(out, experiment.name)
-    run.write(SPEC, read_plain(spec))
+    run.write(SPEC, read_plain(spec, MAX_BYTES))
     run.write(RESOLVED, dump(experiment))
-    if first.start is not None:
-        run.write_start(first.start)
+    start = first.start.shared if first.start and manifest.members else first.start
+    if start is not None:
+        run.write_start(start)
     run.seal(manifest, "running")
     _finish(run, manifest, first, ready_of, jobs, listener)
     return run.path
@@ -171,7 +173,7 @@ def _finish(
     listener: "Listener | None",
 ) -> None:
     watching = _listener(listener)
-    for note in first.prepared.notes:
+    for note in first.notes:
         watching.note(note)
     try:
         with stopping_on_signals() as stop, sealing(run, manifest):

@@ -1,7 +1,6 @@
 """A spec as a document: its tree of values, where each was written, and what ``--set`` changes in it."""
 
 import re
-import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from nnkit.config.nodes import MAX_BYTES, Node, Place, Value, container, read_no
 from nnkit.config.scalars import is_text
 from nnkit.config.words import found
 from nnkit.errors import Path, Problem, SpecError, show_path
+from nnkit.files import read_plain
 
 _PART = r'(?:"[^"]+"|[^\s."\[\]=]+)'
 _ASSIGNMENT = re.compile(rf"({_PART}(?:\.{_PART}|\[[0-9]{{1,9}}\])*)=(.*)", re.DOTALL)
@@ -93,13 +93,7 @@ def parse_document(text: str | bytes, name: str, base: FilePath, most: int = MAX
 
 def _read(path: FilePath) -> bytes:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise _refused(str(path), "not a regular file; a spec is a YAML file")
-        if status.st_size > MAX_BYTES:
-            raise _refused(str(path), f"{status.st_size} bytes is too large for a spec; the limit is {MAX_BYTES}")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_plain(path, MAX_BYTES)
     except OSError as error:
         raise _refused(str(path), f"the spec cannot be read: {error.strerror}") from error
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Frame, Raw
 
-WORDS = {"array": "arrays", "image": "pictures", "tree": "trees"}
+WORDS = {"array": "arrays", "image": "pictures", "tree": "trees", "list": "lists"}
 """What messages call the cells of columns that only features can be."""
 
 
@@ -27,13 +27,15 @@ def rows_where(raw: "Raw", where: Mapping[str, Sequence[str]], title: str) -> "t
     """
     import numpy as np
 
-    from nnkit.frames.kinds import as_labels, in_order
+    from nnkit.frames.kinds import as_labels, in_order, is_single
     from nnkit.frames.table import pick
 
     keep = np.ones(len(raw), dtype=bool)
     for column, values in where.items():
         if column not in raw.cells:
             raise DataError(f"{title}: lacks the column {column}, which data.where is about")
+        if not is_single(raw.cells[column]):
+            raise DataError(f"{title}: a cell of {column}, which data.where is about, is no single value")
         labels = as_labels(raw.cells[column])
         known = set(labels.used())
         strange = [value for value in values if value not in known]
@@ -87,8 +89,11 @@ def infer_kinds(data: Data, raw: "Raw", task: Task) -> dict[str, "Kind"]:
     left_out = {*data.drop, *(name for name in data.source.aside if name not in data.types)}
     kinds = {name: _kind(data, raw, name, task) for name in raw.cells if name not in left_out or name in others}
     arrays = {name: WORDS[kind] for name, kind in kinds.items() if kind in WORDS}
+    tags = data.targets if task == "tagging" else []
     problems = [
-        Problem(("data",), f"{name} holds {what}; only features can") for name, what in arrays.items() if name in others
+        Problem(("data",), f"{name} holds {what}; only features can")
+        for name, what in arrays.items()
+        if name in others and name not in tags
     ]
     problems += [
         Problem(("data", "types", name), f"holds {what}; take it out of types")
@@ -139,6 +144,13 @@ def check_numbers(frame: "Frame", features: dict[str, list[str]]) -> None:
     if words:
         message = (
             f"a model takes numbers, and the trees of {', '.join(words)} are of words: add the transform vocabulary"
+        )
+        raise SpecError([Problem(("data", "transforms"), message)])
+    lists = [name for name in used if frame[name].is_list]
+    if lists:
+        message = (
+            f"a model takes numbers, and {', '.join(lists)} holds lists of words: add the transform words, or name "
+            "what else is made of them in data.inputs"
         )
         raise SpecError([Problem(("data", "transforms"), message)])
     texts = [name for name in used if frame[name].is_text]

@@ -28,8 +28,8 @@ class Dataset:
 
     Pictures give an array where they are indexed, and become numbers from 0 to 1 where a network takes them.
     ``truth`` is an array as in ``nnkit.tasks``; ``targets`` are float32 [n, k], or int64 [n] for several classes; both
-    are None where unknown, and ``Ragged`` where each step of a row has its own. ``rows`` are the 0-based numbers of the
-    rows among those of their source that could be read.
+    are None where unknown, and ``Ragged`` where each step of a row has its own, as words of sentences have tags.
+    ``rows`` are the 0-based numbers of the rows among those of their source that could be read.
     """
 
     inputs: dict[str, Input]
@@ -42,7 +42,10 @@ class Dataset:
     yardstick: Yardstick | None = None
     """Of windows what their forecasts are measured against."""
     marks: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Of windows the ``series``, and the ``time`` of the last row that they see, where rows have such."""
+    """Of windows the ``series``, and the ``time`` of the last row that they see, where rows have such.
+
+    Of sentences whose words have tags, for all words of all of them the ``step`` (from 0) and the word itself.
+    """
 
     @property
     def trees(self) -> "tuple[str, Trees] | None":
@@ -53,6 +56,12 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def lengths(self) -> "NDArray[np.int64]":
+        """Of rows that are sequences how many steps each has."""
+        lengths: NDArray[np.int64] = next(iter(self.inputs.values())).lengths
+        return lengths
 
 
 def predicted_trees(rows: Dataset, outputs: "NDArray[np.float64]", classes: Sequence[str]) -> list[str]:

@@ -57,8 +57,8 @@ def open_source(
 def _check_columns(columns: list[str] | None, format_name: str) -> None:
     if columns is None:
         return
-    if format_name != "csv":
-        raise UsageError(f"--columns is for CSV; {format_name} data has names of its own: leave it out")
+    if format_name not in ("csv", "conll"):
+        raise UsageError(f"--columns is for CSV and CoNLL; {format_name} data has names of its own: leave it out")
     doubles = sorted({name for name in columns if columns.count(name) > 1})
     if doubles:
         raise UsageError(f"--columns names {', '.join(doubles)} twice")
@@ -154,6 +154,7 @@ def row_text(part: "Raw", row: int) -> str:
 
 
 def _cell(column: Any, row: int) -> Any:
+    from nnkit.frames.lists import Lists
     from nnkit.frames.trees import Trees
 
-    return column[row : row + 1].tolist()[0] if isinstance(column, Trees) else column[row]
+    return column[row : row + 1].tolist()[0] if isinstance(column, Trees | Lists) else column[row]

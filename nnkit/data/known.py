@@ -13,7 +13,7 @@ from nnkit.data.windows import Windowed
 
 MAX_COLUMNS = 1_000_000
 
-Kind = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
+Kind = Literal["number", "category", "code", "boolean", "array", "image", "tree", "list"]
 
 
 class Fitted(Options):

@@ -13,10 +13,12 @@ from nnkit.data.chunk import Chunk, rejected_of
 from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
 from nnkit.data.known import Kind, Known
 from nnkit.data.sources.text import TEXT, TextFile
+from nnkit.data.tags import tags_words, word_marks
 from nnkit.data.target import encode, node_classes, restored, strange_nodes
 from nnkit.data.transforms.base import Notes
 from nnkit.data.transforms.tokens import Tokenizer, Vocabulary
 from nnkit.errors import DataError, RunError, SpecError, UsageError
+from nnkit.metrics.entities import Sentences
 from nnkit.metrics.yardstick import Yardstick
 from nnkit.predictions import Layout, Predictions
 from nnkit.shapes import Shape
@@ -61,6 +63,12 @@ class Pipeline:
             return [UNKNOWN, *self.vocabulary.tokens]
         return list(self.known.target.classes)
 
+    def sentences(self, lengths: "NDArray[np.int64]") -> Sentences | None:
+        """Return what is to be known of sentences with so many words each where words have tags, else None."""
+        if self.task != "tagging":
+            return None
+        return Sentences(lengths, self.classes, self.known.source.tag_scheme)
+
     @property
     def tokenizer(self) -> Tokenizer:
         """What cuts the text of a language model into tokens."""
@@ -77,9 +85,8 @@ class Pipeline:
 
     def numbers(self, text: str) -> "NDArray[np.int32]":
         """Return the numbers of a text's tokens, as a language model takes them; 0 is not in the vocabulary."""
-        from nnkit.frames.tokens import numbers_of
-
-        return numbers_of(self.tokenizer.cut(text), self.vocabulary.index)
+        tokenizer = self.tokenizer
+        return tokenizer.numberer(self.vocabulary)(tokenizer.cut(text))
 
     @property
     def targets(self) -> list[str]:
@@ -91,7 +98,8 @@ class Pipeline:
         """What the predictions of the run are of."""
         windows = self.known.windows
         if windows is None:
-            return Layout(self.task, self.classes, self.targets, self.quantiles)
+            marks = ["step", "word"] if self.task == "tagging" else []
+            return Layout(self.task, self.classes, self.targets, self.quantiles, marks)
         marks = [name for name in ("series", "time") if getattr(windows.options, name)]
         return Layout(self.task, self.classes, self.targets, self.quantiles, marks, list(windows.options.seasons))
 
@@ -116,13 +124,18 @@ class Pipeline:
     @property
     def vocabularies(self) -> dict[str, int]:
         """The number of tokens that each input of tokens may have."""
-        sizes = {
-            column: state.size
+        return {name: len(tokens) + 1 for name, tokens in self.tokens.items()}
+
+    @property
+    def tokens(self) -> dict[str, list[str]]:
+        """The tokens of each input of tokens, in the order of their numbers from 1 on."""
+        tokens = {
+            fitted.transform.made(column): state.tokens
             for fitted in self.known.transforms
             for column, state in fitted.states.items()
             if isinstance(state, Vocabulary)
         }
-        return {name: sizes[first] for name, [first, *_] in self.known.features.items() if first in sizes}
+        return {name: tokens[first] for name, [first, *_] in self.known.features.items() if first in tokens}
 
     @property
     def tree_input(self) -> str | None:
@@ -162,6 +175,8 @@ class Pipeline:
             return False
         if known.target.task == "next" and not _reads_on(known):
             return False
+        if known.target.task == "tagging" and not tags_words(known):
+            return False
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
         cell_shapes = self.cell_shapes()
@@ -170,7 +185,8 @@ class Pipeline:
             return False
         try:
             frame = self.transformed(self.empty(), Notes(known.on_unseen))
-            texts = [name for names in known.features.values() for name in names if frame[name].is_text]
+            used = [frame[name] for names in known.features.values() for name in names]
+            texts = [column for column in used if column.is_text or column.is_list]
             return not texts and self._windowed(shapes(frame, known.features)) == self.input_shapes
         except (DataError, SpecError, LookupError, TypeError, ValueError):
             return False
@@ -329,7 +345,8 @@ class Pipeline:
         inputs = {name: input_array([changed[column] for column in columns]) for name, columns in features}
         self.unseen += notes.unseen
         nodes = node_classes(inputs, self.known.target) if need_target else None
-        dataset = Dataset(inputs, keep + start, truth, targets, weights, nodes=nodes)
+        marks = word_marks(frame, keep) if need_target and self.task == "tagging" else {}
+        dataset = Dataset(inputs, keep + start, truth, targets, weights, nodes=nodes, marks=marks)
         return Chunk(dataset, rejected_of(part, notes.refused), part, keep)
 
     def typed(self, part: "Raw", kinds: Mapping[str, Kind], notes: Notes) -> "Frame":

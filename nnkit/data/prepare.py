@@ -24,6 +24,7 @@ from nnkit.data.pipeline import Pipeline, unusable
 from nnkit.data.sources import Source
 from nnkit.data.spec import Data
 from nnkit.data.split import Divider
+from nnkit.data.tags import check_tags, has_tags, misfits, word_marks
 from nnkit.data.target import TargetState, encode, learn, missing, node_classes, strange_nodes
 from nnkit.data.transforms.base import Notes
 from nnkit.data.transforms.encode import labels
@@ -128,6 +129,9 @@ class Preparation:
         self._others: dict[str, Raw] = {}
         check_columns(data, raw)
         raw, self.numbers = rows_where(raw, data.where, data.source.title)
+        if has_tags(data, raw):
+            check_tags(data, self.task)
+            self.task = "tagging"
         self.kinds = infer_kinds(data, raw, self.task)
         if inherited is not None:
             self.kinds = inherited_kinds(data, inherited, raw, self.kinds)
@@ -139,6 +143,9 @@ class Preparation:
             with about(self.main.title):
                 gaps = missing([self.main.frame[name] for name in data.targets])
             _refuse(self.main, gaps)
+        if self.task == "tagging":
+            tags = self.main.frame[data.targets[0]]
+            _refuse(self.main, misfits(tags, data.source.tag_scheme, self.main.lines))
 
     def check(self) -> None:
         """Raise ``SpecError`` for what is wrong whatever the rows are."""
@@ -313,7 +320,10 @@ class Preparation:
         inputs = {
             name: input_array([changed[column] for column in columns]) for name, columns in known.features.items()
         }
-        return Dataset(inputs, rows, encoded.truth, encoded.targets, weights, nodes=node_classes(inputs, known.target))
+        nodes, marks = node_classes(inputs, known.target), {}
+        if self.task == "tagging":
+            marks = word_marks({name: frame[name] for name in known.columns}, slice(None))
+        return Dataset(inputs, rows, encoded.truth, encoded.targets, weights, nodes=nodes, marks=marks)
 
 
 def with_hints(faults: Mapping[int, str]) -> dict[int, str]:

@@ -1,6 +1,6 @@
 """Running text: from the spec's `data` with `target: next` to windows of tokens, each step with the token after it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +33,14 @@ class TextPreparation:
         """Read the text; raises ``SpecError`` for options that do not fit, ``DataError`` for the text itself."""
         self._source, self._tokenizer = _checked(data, task_of, inherited)
         self._parts, self._hashes = self._read(data)
-        for name, tokens in self._parts.items():
-            _check_size(name, len(tokens), self._source.length)
 
     def once(self, seed: int) -> Prepared:
         """Learn the vocabulary from the part that trains, and number the tokens of all."""
-        train = self._parts["train"]
-        state = self._tokenizer.learned([(train, 1)], TEXT)
+        state = self._tokenizer.learned([(self._parts.get("train", ()), 1)], TEXT)
+        number = self._tokenizer.numberer(state)
+        numbers = {name: number(part).astype("int64") for name, part in self._parts.items()}
+        for name, part in numbers.items():
+            _check_size(name, len(part), self._source.length)
         known = Known(
             source=self._source,
             columns={TEXT: "category"},
@@ -49,9 +50,9 @@ class TextPreparation:
             target=TargetState(task="next", columns=[NEXT]),
             target_kinds={NEXT: "category"},
         )
-        made = {name: windowed(self._numbers(part, state), self._source.length) for name, part in self._parts.items()}
+        made = {name: windowed(part, self._source.length) for name, part in numbers.items()}
         pipeline = Pipeline(known)
-        notes = [self._told(state), *self._strange(made, state)]
+        notes = [self._told(state, numbers), *self._strange(made, state)]
         return Prepared(made["train"], made.get("validation"), made.get("test"), pipeline, self._hashes, notes=notes)
 
     def folds(self, seed: int) -> Iterator[Prepared]:
@@ -81,13 +82,8 @@ class TextPreparation:
             raise DataError(f"{source.title}: {'has no words' if text else 'is empty'}; there is nothing to read")
         return tokens
 
-    def _numbers(self, tokens: Sequence[str], state: Vocabulary) -> "NDArray[np.int64]":
-        from nnkit.frames.tokens import numbers_of
-
-        return numbers_of(tokens, state.index).astype("int64")
-
-    def _told(self, state: Vocabulary) -> str:
-        parts = ", ".join(f"{len(tokens):,} {name}" for name, tokens in self._parts.items())
+    def _told(self, state: Vocabulary, numbers: "Mapping[str, NDArray[np.int64]]") -> str:
+        parts = ", ".join(f"{len(tokens):,} {name}" for name, tokens in numbers.items())
         title, kind = self._source.title, self._tokenizer.type_name
         return f"{title}: {kind}: {parts}; the vocabulary has {len(state.tokens):,}"
 
@@ -187,6 +183,9 @@ def _tokenizer(data: Data, problems: list[Problem]) -> Tokenizer | None:
     tokenizer = data.transforms[0]
     if tokenizer.columns != [TEXT]:
         problems.append(Problem((*path, 0, "columns"), f"the one column of a text is called {TEXT}"))
+    if tokenizer.into is not None:
+        message = "a text has one column only, where its numbers stay; leave it out"
+        problems.append(Problem((*path, 0, "into"), message))
     if tokenizer.max_length is not None:
         message = "a text is read to its end; leave it out (data.source.length is the length of a window)"
         problems.append(Problem((*path, 0, "max_length"), message))

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from nnkit.config.piece import Options
 from nnkit.config.spelling import nearest
 from nnkit.data.sources import SourceChoice
-from nnkit.data.words import Label
+from nnkit.data.words import Value
 from nnkit.errors import DataError
 from nnkit.seeds import generator
 
@@ -23,7 +23,7 @@ Unit: TypeAlias = list[int]
 """Rows that stay together."""
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Values: TypeAlias = Annotated[list[Label], Field(min_length=1)]
+Values: TypeAlias = Annotated[list[Value], Field(min_length=1)]
 """Values of the column that parts are made by."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
+from nnkit.data.tags import encode_tags
 from nnkit.data.transforms.encode import labels
 from nnkit.errors import DataError, Problem, SpecError
 from nnkit.tasks import Task
@@ -44,6 +45,7 @@ class TargetState(Options):
             "multilabel": self.classes == self.columns,
             "regression": classes == 0,
             "next": count == 1 and classes == 0,
+            "tagging": count == 1 and classes >= 2,
             "unlabelled": count <= 1 and (classes > 0) == (count == 1),
         }
         if not count and self.task != "unlabelled":
@@ -106,7 +108,7 @@ def missing(columns: "Sequence[Column]") -> dict[int, str]:
 
 def _check_options(task: Task, names: Sequence[str], positive: str | None, transform: Any) -> None:
     problems = []
-    if len(names) > 1 and task in (*CLASSIFY, "unlabelled"):
+    if len(names) > 1 and task in (*CLASSIFY, "tagging", "unlabelled"):
         problems.append(Problem(("data", "target"), f"a {task} experiment has one target, found {len(names)}"))
     if transform and task != "regression":
         problems.append(Problem(("data", "target_transform"), f"is for regression; this experiment is {task}"))
@@ -126,7 +128,7 @@ def _labels_of(columns: "Sequence[Column]", more: Collection[str]) -> list[str]:
 def _classes(column: "Column", task: Task, positive: str | None, more: Collection[str]) -> list[str]:
     from nnkit.frames.kinds import in_order
 
-    found = in_order({*labels(column).used(), *more})
+    found = in_order({*(column.values.used() if column.is_list else labels(column).used()), *more})
     listed = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
     if len(found) == 1:
         raise DataError(f"the target {column.source} has one class only, {found[0]}: there is nothing to tell apart")
@@ -180,6 +182,9 @@ def encode(columns: "Sequence[Column]", state: TargetState) -> Encoded:
     """Return truth and training targets; what is missing or unknown is in ``bad`` with its reason."""
     import numpy as np
 
+    if state.task == "tagging":
+        truth, strange = encode_tags(columns[0], state.classes)
+        return Encoded(truth, truth, strange)
     if not state.columns:
         return Encoded(None, None, {})
     if state.task == "unlabelled":

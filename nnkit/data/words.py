@@ -18,6 +18,13 @@ Label: TypeAlias = Annotated[
     WithJsonSchema({"type": ["string", "number", "boolean"], "x-words": "a class"}),
 ]
 
+Value: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_as_label),
+    WithJsonSchema({"type": ["string", "number", "boolean"], "x-words": "a value"}),
+]
+"""A value that a column has in some rows."""
+
 
 def _known(encoding: str) -> str:
     try:

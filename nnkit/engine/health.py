@@ -30,6 +30,7 @@ LEAST = 1e-12
 EPOCHS: dict[Kind, int] = {"vanish": 3, "explode": 3, "zero": 10}
 """Epochs in a row after which it is said: one batch may fall badly, and of few rows a relu may let none through."""
 MOST_RANGES = 3
+PLAYERS = ("generator/", "discriminator/")
 
 _WORDS: dict[Kind, str] = {
     "vanish": "gradients vanish: those of {layers} are less than a millionth of those near the output, and these "
@@ -55,7 +56,24 @@ class Finding:
 
 
 def ailing(norms: Mapping[str, float | None]) -> dict[Kind, list[str]]:
-    """Return the layers of one epoch's norms whose gradients vanish, explode or are zero, in order."""
+    """Return the layers of one epoch's norms whose gradients vanish, explode or are zero, in order.
+
+    Networks that learn by losses of their own are looked at each by itself.
+    """
+    found: dict[Kind, list[str]] = {}
+    for own in _apart(norms):
+        for kind, layers in _ailing(own).items():
+            found.setdefault(kind, []).extend(layers)
+    return found
+
+
+def _apart(norms: Mapping[str, float | None]) -> list[Mapping[str, float | None]]:
+    """Return the norms of a generator and of a discriminator, which play against each other, or all that there are."""
+    parts = [{layer: norm for layer, norm in norms.items() if layer.startswith(player)} for player in PLAYERS]
+    return list(parts) if all(parts) else [norms]
+
+
+def _ailing(norms: Mapping[str, float | None]) -> dict[Kind, list[str]]:
     broken = [layer for layer, norm in norms.items() if norm is None]
     near = max((norm or 0.0 for norm in list(norms.values())[-NEAR:]), default=0.0)
     if broken:

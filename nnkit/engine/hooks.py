@@ -61,7 +61,12 @@ class Watch:
         self.best, self.best_epoch, self.waited = None, 0, 0
 
     def better(self, record: Record) -> bool:
-        """Take in an epoch; tell whether it is the best so far. A value that is not a number never is."""
+        """Take in an epoch; tell whether it is the best so far. A value that is not a number never is.
+
+        Epochs of a phase that does not have the value at all do not count.
+        """
+        if self.monitor not in record:
+            return False
         value = read(record, self.monitor)
         gain = math.inf if self.best is None else self._sign * (value - self.best)
         if math.isnan(value) or gain <= self._min_delta:

@@ -1,6 +1,7 @@
 """The history of a training as a picture."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,15 +35,16 @@ def history(records: Sequence[Record]) -> bytes:
         axes = new_axes(figure)
         handles = _draw(axes, records, name, best)
         panels.append((axes, tidy(axes, "epoch", "", name, whole=True)))
-        if name == "loss" and handles:
+        if name == names[0] and handles:
             legend(axes, list(handles.values()), list(handles), loc="best")
     arrange([panels[start : start + columns] for start in range(0, len(panels), columns)])
     return png(figure)
 
 
 def _names(records: Sequence[Record]) -> list[str]:
-    """Return the values' names without the split, the loss first."""
-    names = [name.partition("_") for record in records for name in record]
+    """Return the values' names without the split, the loss first; of longer trainings those that change."""
+    counts = Counter(name for record in records for name in record)
+    names = [name.partition("_") for name, count in counts.items() if count > 1 or len(records) == 1]
     found = dict.fromkeys(name for split, _, name in names if split in SPLITS and name)
     return sorted(found, key=lambda name: name != "loss") or ["loss"]
 

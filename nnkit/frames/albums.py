@@ -78,7 +78,7 @@ def is_litter(name: str) -> bool:
 def files_below(folder: Path) -> dict[str, str]:
     """Return the fault of each file below a folder by its name, empty where it has none; raises ``DataError``."""
     try:
-        os.stat(folder), os.listdir(folder)
+        os.listdir(folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
     return dict(_files(folder))
@@ -124,9 +124,7 @@ def content(entry: Entry, limit: int = FILE_LIMIT) -> bytes:
     if entry.data is not None:
         return entry.data
     try:
-        if os.stat(entry.path).st_size > limit:
-            raise UnreadableError(f"has more than {limit:,} bytes, the most that are read")
-        return read_plain(entry.path)
+        return read_plain(entry.path, limit)
     except (OSError, ValueError) as error:
         number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
         raise UnreadableError("not found" if number == errno.ENOENT else f"cannot be read: {reason}") from error

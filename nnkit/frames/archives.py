@@ -10,10 +10,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, BinaryIO, cast
 
 from nnkit.errors import DataError
-from nnkit.frames.lines import unpacked
+from nnkit.frames.lines import reading, unpacked
+from nnkit.signs import one_line
 
 TAR_NAMES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2")
 """What the names of tar archives end with, in small letters; most are known by their content."""
@@ -22,7 +24,7 @@ TAR_MARK, TAR_MARK_AT = b"ustar", 257
 ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 HEADER_BYTES = 2**20
 """The largest extended header of tar that is read."""
-DIRECTORY_BYTES = 2**28
+DIRECTORY_BYTES = 2**26
 """The largest directory of a zip archive that is read."""
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 1
@@ -78,8 +80,6 @@ def members(file: BinaryIO, title: str, limits: Limits = Limits()) -> Iterator[M
 
 def is_archive(file: BinaryIO, name: str) -> bool:
     """Tell whether an open file, which can peek, is an archive, by its name or how it begins; raises ``DataError``."""
-    from nnkit.frames.lines import reading
-
     if name.lower().endswith((*TAR_NAMES, ".zip")):
         return True
     with reading(name):
@@ -134,7 +134,7 @@ class _Meter(io.RawIOBase):
 
 
 def _checked(found: Iterator[_Found], meter: _Meter) -> Iterator[Member]:
-    names: set[str] = set()
+    names: set[bytes] = set()
     limits = meter.limits
     for number, member in enumerate(found, 1):
         shown = meter.member = _shown(member.name)
@@ -147,9 +147,10 @@ def _checked(found: Iterator[_Found], meter: _Meter) -> Iterator[Member]:
         name = "/".join(part for part in member.name.split("/") if part not in ("", "."))
         if not name:
             raise _RefusedError(f"member {number:,}: has no name")
-        if name in names:
+        mark = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()  # Names can be long.
+        if mark in names:
             raise _RefusedError(f"{shown}: comes twice, and nothing says which one is meant")
-        names.add(name)
+        names.add(mark)
         yield Member(name, number, _content(member, shown, meter))
 
 
@@ -185,8 +186,7 @@ def _unsafe(name: str) -> str:
 
 def _shown(name: str) -> str:
     """Return a name as a message can have it: with nothing that a terminal would obey, and not endless."""
-    text = name.encode("utf-8", "backslashreplace").decode()
-    text = "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+    text = one_line(name.encode("utf-8", "backslashreplace").decode())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
@@ -237,7 +237,7 @@ TAR_KINDS = {
 
 
 def _tarred(packed: BinaryIO, meter: _Meter) -> Iterator[_Found]:
-    forward = _Forward(unpacked(packed), meter)
+    forward = _Forward(unpacked(packed, wary=False), meter)
     with tarfile.TarFile(fileobj=forward, mode="r", errors="surrogateescape") as archive:
         while (info := archive.next()) is not None:
             cast(Any, archive).members.clear()  # It would keep what it has read.

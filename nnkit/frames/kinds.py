@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.frames.cells import Text, Words
+from nnkit.frames.lists import Lists
 from nnkit.frames.pictures import Pictures
 from nnkit.frames.table import Cells
 from nnkit.frames.trees import Trees, no_trees
 
-Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "image", "tree"]
+Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "image", "tree", "list"]
 """A code is a category written as a number, so that 1, 1.0 and JSON's 1 are one category; an image is an array of bytes
-[height, width, channels], which a network sees as numbers from 0 to 1."""
+[height, width, channels], which a network sees as numbers from 0 to 1; a list is one of texts."""
 
 ARRAYS = ("array", "image")
 """The kinds whose cells have axes."""
@@ -68,6 +69,8 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
     """
     if isinstance(cells, Trees):
         return "tree"
+    if isinstance(cells, Lists):
+        return "list"
     if is_picture(cells):
         return "image"
     if isinstance(cells, np.ndarray):
@@ -78,6 +81,11 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
     if present and all(_flag(cell) is not None for cell in present):
         return "boolean"
     return "number" if _all_numbers(present, spelling) else "category"
+
+
+def is_single(cells: Cells) -> bool:
+    """Tell whether each raw cell is one value."""
+    return not isinstance(cells, Trees | Lists) and getattr(cells, "ndim", 1) == 1
 
 
 def is_picture(cells: Cells) -> bool:
@@ -151,7 +159,7 @@ def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
 
 def typed(cells: Cells, kind: Kind, spelling: Spelling) -> Typed:
     """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one, pictures as an image."""
-    if isinstance(cells, Pictures | Trees):
+    if isinstance(cells, Pictures | Trees | Lists):
         return Typed(cells, {})
     if isinstance(cells, np.ndarray):
         return _from_array(cells, kind, spelling)
@@ -299,6 +307,12 @@ def _no_trees(cells: Sequence[Any], spelling: Spelling) -> Typed:
     return Typed(no_trees(len(cells)), {row: f"{_shown(cell)} is no tree" for row, cell in enumerate(cells)})
 
 
+def _lists(cells: Sequence[Any], spelling: Spelling) -> Typed:
+    """Take a text for a list of the words that blanks part."""
+    bad = {row: f"{_shown(cell)} is no list of texts" for row, cell in enumerate(cells) if not isinstance(cell, str)}
+    return Typed(Lists.of([cell.split() if isinstance(cell, str) else [] for cell in cells]), bad)
+
+
 _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "number": _numbers,
     "boolean": _booleans,
@@ -307,6 +321,7 @@ _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "array": _no_arrays,
     "image": _no_arrays,
     "tree": _no_trees,
+    "list": _lists,
 }
 
 

@@ -4,9 +4,7 @@ import bz2
 import codecs
 import gzip
 import io
-import os
 import select
-import stat
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from nnkit.errors import DataError
+from nnkit.files import NOT_PLAIN, open_bytes
 
 LINE_LIMIT = 16 * 2**20
 BLOCK_BYTES = 2**20
@@ -32,19 +31,19 @@ Block: TypeAlias = bytes | Sequence[str | DataError]
 """Whole lines: as bytes, or decoded, with an error in the place of one that could not be."""
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> io.BufferedReader:
     """Open a plain file for reading; raises ``DataError`` for what is missing, a folder, a pipe or a device."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # A pipe must not make us wait.
+        return open_bytes(path)
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: a folder; give a file in it") from error
     except OSError as error:
-        reason = "not found" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        reason = f"cannot be read: {error.strerror}"
+        if isinstance(error, FileNotFoundError):
+            reason = "not found"
+        elif error.strerror == NOT_PLAIN:
+            reason = f"{NOT_PLAIN}; to read from a pipe, use - and redirect it"
         raise DataError(f"{path}: {reason}") from error
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        way_out = "give a file in it" if stat.S_ISDIR(mode) else "to read from a pipe, use - and redirect it"
-        raise DataError(f"{path}: {'a folder' if stat.S_ISDIR(mode) else 'not a plain file'}; {way_out}")
-    return os.fdopen(descriptor, "rb")
 
 
 @contextmanager
@@ -60,18 +59,69 @@ def _damaged(place: str, error: BaseException) -> DataError:
     return DataError(f"{place}: cannot be read on: {error}; the file is cut short or damaged")
 
 
-def unpacked(file: BinaryIO, name: str = "standard input") -> BinaryIO:
-    """Return ``file``, unpacked where it begins as gzip or bzip2 files do; raises ``DataError``."""
-    if isinstance(file, gzip.GzipFile | bz2.BZ2File):
+RATIO, SMALL = 200, 2**26
+"""Unpacked bytes for each packed one that are read of a file, from so many unpacked bytes on."""
+
+
+class _Packed:
+    """A packed file that counts what is read of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.count += len(data)
+        return data
+
+
+class _Unpacking(io.RawIOBase):
+    """What comes out of a packed file; raises ``DataError`` where it swells as only files made for it do."""
+
+    def __init__(self, source: gzip.GzipFile | bz2.BZ2File, packed: _Packed, name: str) -> None:
+        self._source = source
+        self._packed = packed
+        self._name = name
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        data = self._source.read1(len(buffer))
+        buffer[: len(data)] = data
+        self._count += len(data)
+        if self._count > SMALL and self._count > RATIO * self._packed.count:
+            raise DataError(
+                f"{self._name}: {self._packed.count:,} packed bytes have become {self._count:,} so far, more than "
+                f"{RATIO} times as many, as in a file that is made to fill memories; if it is right, unpack it first"
+            )
+        return len(data)
+
+
+class _Unpacked(io.BufferedReader):
+    """A file that is unpacked while it is read."""
+
+
+def unpacked(file: BinaryIO, name: str = "standard input", wary: bool = True) -> BinaryIO:
+    """Return ``file``, unpacked where it begins as gzip or bzip2 files do; raises ``DataError``.
+
+    Reading goes on while what comes out is not beyond all measure; who is not ``wary`` sees to that by other means.
+    """
+    if isinstance(file, gzip.GzipFile | bz2.BZ2File | _Unpacked):
         return file
     buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, file))
     with reading(name):
         start = buffered.peek(3)[:3]
+    packed = _Packed(buffered)
     if start[:2] == b"\x1f\x8b":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=buffered))
-    if start == b"BZh":
-        return cast(BinaryIO, bz2.BZ2File(buffered))
-    return buffered
+        source: gzip.GzipFile | bz2.BZ2File = gzip.GzipFile(fileobj=cast(BinaryIO, packed), mode="rb")
+    elif start == b"BZh":
+        source = bz2.BZ2File(cast(BinaryIO, packed))
+    else:
+        return buffered
+    return _Unpacked(_Unpacking(source, packed, name)) if wary else cast(BinaryIO, source)
 
 
 class Lines(Iterator[str]):
@@ -236,7 +286,7 @@ def _available(file: BinaryIO, wanted: int) -> tuple[bytes, BaseException | None
 
 def _is_ready(file: BinaryIO) -> bool:
     """Tell whether reading gives something at once; where nobody knows, no."""
-    if isinstance(file, gzip.GzipFile | bz2.BZ2File):
+    if isinstance(file, gzip.GzipFile | bz2.BZ2File | _Unpacked):
         return True
     try:
         return bool(select.select([file], [], [], 0)[0])

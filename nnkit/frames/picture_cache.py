@@ -15,31 +15,17 @@ from numpy.typing import NDArray
 
 from nnkit.errors import ResourceError
 from nnkit.files import TEMPORARY, atomic_write, disk_errors, make_folder
+from nnkit.memory import available_memory
 
 SHARE = 0.25
 """The part of the memory that is available which the pictures of a source may take."""
 STALE_SECONDS = 3600
 """A half-written file that nobody has written to for so long was left by a process that was killed."""
 
-MEMORY = Path("/proc/meminfo")
-GROUP = Path("/sys/fs/cgroup")
-
 
 def memory_limit() -> int:
     """Return how many bytes of pixels are kept in memory."""
     return int(SHARE * available_memory())
-
-
-def available_memory() -> int:
-    """Return the bytes that a process can still get: of the machine's memory, or the fewer of its control group's."""
-    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    with suppress(OSError, ValueError, IndexError):
-        [line] = [line for line in MEMORY.read_text().splitlines() if line.startswith("MemAvailable:")]
-        found.append(int(line.split()[1]) * 1024)
-    with suppress(OSError, ValueError):  # Where there is no limit, it says max.
-        most, used = (int((GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
-        found.append(max(0, most - used))
-    return min(found)
 
 
 def cache_folder() -> Path:

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from nnkit.engine.ragged import Ragged
 from nnkit.frames.cells import Text, Words
+from nnkit.frames.lists import Lists, joined
 from nnkit.frames.pictures import Pictures
 from nnkit.frames.trees import Trees, concatenate
+from nnkit.signs import one_line
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, or an array [n, ...] with a
-type."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, ``Lists``, or an array
+[n, ...] with a type."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class Raw:
 
 @dataclass(frozen=True)
 class Column:
-    """Cells: float64 [n] with NaN where missing, ``Words``, an array [n, ...], ``Pictures``, ``Ragged``, ``Trees``."""
+    """Cells: float64 [n] with NaN where missing, an array [n, ...], or one of the classes for all others.
+
+    Those are ``Words``, ``Pictures``, ``Ragged``, ``Trees`` and ``Lists``.
+    """
 
     values: Any
     source: str
@@ -67,6 +72,11 @@ class Column:
     def is_tree(self) -> bool:
         """Whether the cells are trees."""
         return isinstance(self.values, Trees)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the cells are lists of texts."""
+        return isinstance(self.values, Lists)
 
     @property
     def labels_inside(self) -> list[str]:
@@ -95,8 +105,8 @@ class Column:
 
     @property
     def is_whole(self) -> bool:
-        """Whether each cell is a picture, a sequence or a tree, which lacks nothing and stands beside no other."""
-        return self.is_picture or self.is_sequence or self.is_tree
+        """Whether each cell is a picture, sequence, tree or list, which lacks nothing and stands beside no other."""
+        return self.is_picture or self.is_sequence or self.is_tree or self.is_list
 
     @property
     def numbers(self) -> Any:
@@ -141,6 +151,8 @@ def _concatenate(pieces: list[Cells]) -> Cells:
         return np.concatenate(pieces)
     if isinstance(pieces[0], Trees):
         return concatenate(pieces)
+    if isinstance(pieces[0], Lists):
+        return joined(pieces)
     if all(isinstance(piece, Text) for piece in pieces):
         return Text([part for piece in pieces for part in piece.pieces])
     return [cell for piece in pieces for cell in piece]
@@ -152,7 +164,7 @@ SHOWN = 20
 
 def listing(bad: Sequence[BadRow], title: str) -> list[str]:
     """Return a line for each of the first rows that could not be read, and one that counts the others."""
-    lines = [f"{row.place or f'{title}:{row.line}'}: {row.reason}" for row in bad[:SHOWN]]
+    lines = [one_line(f"{row.place or f'{title}:{row.line}'}: {row.reason}") for row in bad[:SHOWN]]
     return lines + ([f"and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else [])
 
 

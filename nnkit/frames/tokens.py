@@ -39,9 +39,17 @@ def vocabulary(texts: Iterable[tuple[Sequence[str], int]], max_size: int | None,
     return known[:max_size]
 
 
-def numbered(texts: Words, cut: Callable[[str], Sequence[str]], index: Mapping[str, int], most: int | None) -> Ragged:
-    """Return the numbers (int32) of each text's tokens, of the first ``most`` of them; a missing text has none."""
-    distinct = [numbers_of(cut(text)[:most], index) for text in texts.words]
+def numbered(
+    texts: Words,
+    cut: Callable[[str], Sequence[str]],
+    number: Callable[[Sequence[str]], NDArray[np.int32]],
+    most: int | None,
+) -> Ragged:
+    """Return the numbers (int32) of each text's tokens, of the first ``most`` of them; a missing text has none.
+
+    ``number`` gives the numbers of what a text was cut into, one for each, or more.
+    """
+    distinct = [number(cut(text)[:most])[:most] for text in texts.words]
     nothing = np.empty(0, np.int32)
     lengths = np.array([*map(len, distinct), 0], np.int64)
     ends = np.cumsum(lengths)
@@ -63,3 +71,14 @@ def joined_word(before: str, token: str) -> str:
         return token
     opens = before[-1] in "\"'" and (len(before) == 1 or before[-2].isspace())
     return token if opens or "-" in (before[-1], token) else f" {token}"
+
+
+RUN = 4
+"""Signs of a kind in a row that a word's shape keeps."""
+_RUNS = re.compile(rf"(.)\1{{{RUN},}}", re.DOTALL)
+
+
+def word_shape(word: str) -> str:
+    """Return a word with X for capital letters, x for others, d for digits, and at most ``RUN`` of a kind in a row."""
+    kinds = ("X" if sign.isupper() else "x" if sign.isalpha() else "d" if sign.isdigit() else sign for sign in word)
+    return _RUNS.sub(lambda run: run[1] * RUN, "".join(kinds))

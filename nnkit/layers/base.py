@@ -64,6 +64,8 @@ class Layer(Piece):
     kernels: ClassVar[Kernels] = {}
     """The weights that ``l1``, ``l2`` and ``max_norm`` of the node act on; the last bounds the length over all axes
     but those that count units."""
+    keeps_tokens: ClassVar[bool] = False
+    """Whether the layer gives tokens of the same vocabulary where it gets tokens."""
     frozen: ClassVar[bool] = False
     """Whether the layer is frozen where the spec does not say ``trainable``."""
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}

@@ -48,8 +48,11 @@ class Dropout(Dropping):
 class InputDropout(Dropping):
     """Sets values to 0 in training and leaves the others as they are: masking noise (Vincent and others, 2008).
 
-    Meant for a network's inputs, where 0 is the mean or stands for an unknown value; `dropout` rescales.
+    Meant for a network's inputs, where 0 is the mean or stands for an unknown value; `dropout` rescales. Of tokens, put
+    before their `embedding`, it makes some unknown: so a network learns what to make of words that it has never seen.
     """
+
+    keeps_tokens = True
 
     def build(self, *inputs: Shape) -> "torch.nn.Module":
         """Return the module."""

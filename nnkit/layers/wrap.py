@@ -1,9 +1,11 @@
 """Layers around a layer."""
 
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
+from nnkit.initializers import INITIALIZERS
 from nnkit.layers.base import LAYERS, Example, Kernels, Layer, LayerChoice, ShapeError, Weight, one
 from nnkit.layers.recurrent import RecurrentLayer
 from nnkit.layers.repeat import Composite
@@ -11,6 +13,8 @@ from nnkit.shapes import Shape, show
 
 if TYPE_CHECKING:
     import torch
+
+NORMAL = INITIALIZERS.decode("normal")
 
 
 @LAYERS.register("bidirectional")
@@ -109,6 +113,52 @@ class TimeDistributed(Layer):
                 f"time_distributed needs steps and at least one more axis of known size, got {show(shape)}"
             )
         return shape[0], shape[1:]
+
+
+@LAYERS.register("spectral_norm")
+class SpectralNorm(Layer):
+    """Divides a layer's kernel by its largest singular value, so that the layer stretches nothing (Miyato, 2018).
+
+    It keeps the discriminator of adversarial nets from becoming too steep. The value is followed by power iteration, as
+    in Keras' SpectralNormalization. Weights: those of the layer, as `layer.kernel`, and `kernel_u` (units).
+    """
+
+    example = Example({"layer": {"type": "dense", "units": 3}}, ((8,),))
+
+    layer: LayerChoice = Field(
+        description="The layer: one with kernels, such as dense or conv2d.", examples=[{"type": "dense", "units": 64}]
+    )
+    iterations: int = Field(default=1, gt=0, le=100, description="Steps of power iteration in each training pass.")
+
+    @model_validator(mode="after")
+    def _has_a_kernel(self) -> Self:
+        kernels = [] if isinstance(self.layer, Composite | RecurrentLayer) else self.layer.kernels
+        if not kernels or any("." in name for name in kernels):
+            raise ValueError(
+                f"spectral_norm wraps a layer with a kernel, as dense or conv2d; {self.layer.type_name} is none"
+            )
+        return self
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the layer's output shape."""
+        return _inner(self, self.layer, one(self, inputs))
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Return the layer's weights, and the vector that the iteration goes on from for each kernel."""
+        inner = self.layer.weights(*inputs)
+        counts = {
+            name: prod(inner[name].shape[axis] for axis in axes)
+            for name, axes in self.layer.kernels.items()
+            if name in inner
+        }
+        vectors = {f"{name}_u": Weight((count,), NORMAL, count, count, trained=False) for name, count in counts.items()}
+        return {f"layer.{name}": weight for name, weight in inner.items()} | vectors
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import spectral
+
+        return spectral.SpectralNorm(self.layer.build(*inputs), self.layer.kernels, self.iterations)
 
 
 def _inner(wrapper: Layer, layer: Layer, shape: Shape) -> Shape:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from nnkit.config.piece import Piece
 from nnkit.config.registry import Registry
+from nnkit.metrics.entities import Sentences
 from nnkit.metrics.sample import Sample
 from nnkit.metrics.sample import predicted as predicted
 from nnkit.metrics.yardstick import Yardstick
-from nnkit.tasks import Task
+from nnkit.tasks import Scheme, Task
 
 if TYPE_CHECKING:
     from nnkit.metrics.sample import Floats, Truth
@@ -29,6 +30,8 @@ class Metric(Piece):
     tasks: ClassVar[frozenset[Task]]
     of_nodes: ClassVar[bool] = False
     """Whether it is about all nodes of trees, and not about rows."""
+    of_entities: ClassVar[bool] = False
+    """Whether it is about the entities that tags mark."""
     goal: ClassVar[Literal["max", "min"]]
     """Whether larger or smaller is better; early stopping and gates follow it."""
     of_naive: ClassVar[bool] = True
@@ -67,15 +70,17 @@ def compute_all(
     *,
     yardstick: Yardstick | None = None,
     quantiles: Sequence[float] = (),
+    sentences: Sentences | None = None,
 ) -> dict[str, float]:
     """Compare ``truth`` with ``outputs`` by several metrics, what they share counted once; NaN where undefined.
 
     ``nodes`` are truth and outputs of all nodes, where the rows are trees. With ``quantiles`` outputs are
-    [n, targets * quantiles], and the middle one stands for all where a metric takes one.
+    [n, targets * quantiles], and the middle one stands for all where a metric takes one. ``sentences`` says
+    which rows are the words of one sentence, where they are words with tags.
     """
     import numpy as np
 
-    rows = Sample.of(truth, outputs, task, weights, yardstick, quantiles)
+    rows = Sample.of(truth, outputs, task, weights, yardstick, quantiles, sentences)
     samples = {False: rows, True: None if nodes is None else Sample.of(*nodes, task)}
     with np.errstate(all="ignore"):
         return {metric.key: _value(metric, samples[metric.of_nodes]) for metric in metrics}
@@ -88,24 +93,32 @@ def _value(metric: Metric, sample: Sample | None) -> float:
 METRICS = Registry("metrics", "metric", Metric, home="nnkit.metrics")
 MetricChoice: TypeAlias = Annotated[Metric, METRICS]
 
+ENTITY_SHARES = ("entity_precision", "entity_recall")
+
 _USUAL: dict[Task, tuple[str, ...]] = {
     "binary": ("accuracy", "precision", "recall", "f1", "roc_auc"),
     "multiclass": ("accuracy", "f1", "log_loss"),
     "multilabel": ("accuracy", "f1", "roc_auc"),
     "regression": ("mae", "rmse", "r2"),
     "next": ("log_loss", "perplexity", "accuracy"),
+    "tagging": ("accuracy", "f1", "log_loss"),
     "unlabelled": (),
 }
 
 
 def or_defaults(
-    metrics: Sequence[Metric], task: Task, naive: Collection[str] = (), quantiles: Sequence[float] = ()
+    metrics: Sequence[Metric],
+    task: Task,
+    naive: Collection[str] = (),
+    quantiles: Sequence[float] = (),
+    scheme: Scheme = "none",
 ) -> Sequence[Metric]:
     """Return the metrics that a spec names, or where it names none those that are usual for the task.
 
     ``naive`` are the naive forecasts beside those of the model, ``quantiles`` those that it gives.
+    ``scheme`` is how tags mark entities.
     """
-    names: list[object] = [*_USUAL[task]]
+    names: list[object] = [*_USUAL[task]] if scheme == "none" else ["entity_f1", *ENTITY_SHARES, "accuracy"]
     if naive:
         names = [
             "mae",

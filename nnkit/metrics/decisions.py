@@ -20,7 +20,7 @@ class Accuracy(Metric):
     Of a language model the share of the tokens that were its likeliest.
     """
 
-    tasks = frozenset({"binary", "multiclass", "multilabel", "next"})
+    tasks = frozenset({"binary", "multiclass", "multilabel", "next", "tagging"})
     goal = "max"
 
     def value(self, sample: Sample) -> float:
@@ -36,7 +36,7 @@ class Accuracy(Metric):
 class BalancedAccuracy(Metric):
     """Mean over the classes that occur of the share of their rows that is predicted right."""
 
-    tasks = frozenset({"binary", "multiclass"})
+    tasks = frozenset({"binary", "multiclass", "tagging"})
     goal = "max"
 
     def value(self, sample: Sample) -> float:
@@ -48,7 +48,7 @@ class BalancedAccuracy(Metric):
 class _PerClass(Metric):
     """A metric of one class, or a mean of it over several."""
 
-    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    tasks = frozenset({"binary", "multiclass", "multilabel", "tagging"})
     goal = "max"
 
     average: Literal["macro", "micro", "weighted"] | None = Field(
@@ -117,7 +117,7 @@ class Specificity(Metric):
     Of the positive class where there are two, else the mean over the classes or labels.
     """
 
-    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    tasks = frozenset({"binary", "multiclass", "multilabel", "tagging"})
     goal = "max"
 
     def value(self, sample: Sample) -> float:
@@ -148,7 +148,7 @@ class HammingLoss(Metric):
 class MCC(Metric):
     """Matthews' correlation between truth and prediction: 1 is perfect, 0 is as good as chance."""
 
-    tasks = frozenset({"binary", "multiclass"})
+    tasks = frozenset({"binary", "multiclass", "tagging"})
     goal = "max"
 
     def value(self, sample: Sample) -> float:
@@ -168,7 +168,7 @@ class MCC(Metric):
 class CohenKappa(Metric):
     """Agreement of truth and prediction beyond chance: 1 is perfect, 0 is as good as chance (Cohen, 1960)."""
 
-    tasks = frozenset({"binary", "multiclass"})
+    tasks = frozenset({"binary", "multiclass", "tagging"})
     goal = "max"
 
     weighting: Literal["linear", "quadratic"] | None = Field(

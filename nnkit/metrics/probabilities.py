@@ -20,7 +20,7 @@ NAN = float("nan")
 class _Ranking(Metric):
     """A metric of how rows are ranked; with several classes or labels the mean over those where it is defined."""
 
-    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    tasks = frozenset({"binary", "multiclass", "multilabel", "tagging"})
     goal = "max"
 
     def value(self, sample: Sample) -> float:
@@ -69,7 +69,7 @@ class LogLoss(Metric):
     Of a language model it is in nats a token.
     """
 
-    tasks = frozenset({"binary", "multiclass", "multilabel", "next"})
+    tasks = frozenset({"binary", "multiclass", "multilabel", "next", "tagging"})
     goal = "min"
 
     def value(self, sample: Sample) -> float:
@@ -95,7 +95,7 @@ class Brier(Metric):
     With several classes it is the sum over the classes, from 0 to 2; with several labels the mean over them.
     """
 
-    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    tasks = frozenset({"binary", "multiclass", "multilabel", "tagging"})
     goal = "min"
 
     def value(self, sample: Sample) -> float:
@@ -132,7 +132,7 @@ class CalibrationError(Metric):
     classes that of the prediction, with several labels those of all labels together.
     """
 
-    tasks = frozenset({"binary", "multiclass", "multilabel"})
+    tasks = frozenset({"binary", "multiclass", "multilabel", "tagging"})
     goal = "min"
 
     bins: int = Field(default=10, ge=1, le=1000, description="How many bins there are from 0 to 1.")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nnkit.metrics.entities import EntityCounts, Sentences, entity_counts
 from nnkit.metrics.yardstick import Yardstick
-from nnkit.tasks import Task
+from nnkit.tasks import Task, of_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +34,10 @@ class Tallies:
 
 @dataclass(frozen=True)
 class Sample:
-    """At least one row, with finite outputs and weights above 0 (None: all weigh 1); arrays as in ``nnkit.tasks``."""
+    """At least one row, with finite outputs and weights above 0 (None: all weigh 1); arrays as in ``nnkit.tasks``.
+
+    The words of sentences are rows of the task multiclass.
+    """
 
     truth: "Truth"
     outputs: "Floats"
@@ -44,6 +48,8 @@ class Sample:
     quantiles: Sequence[float] = ()
     spread: "Floats | None" = None
     """With quantiles the outputs for each [n, targets, quantiles]; ``outputs`` [n, targets] are those in the middle."""
+    sentences: Sentences | None = None
+    """Where the rows are words with tags, what sentences they are."""
 
     @classmethod
     def of(
@@ -54,6 +60,7 @@ class Sample:
         weights: "Floats | None" = None,
         yardstick: Yardstick | None = None,
         quantiles: Sequence[float] = (),
+        sentences: Sentences | None = None,
     ) -> "Sample | None":
         """Return the rows whose weight is not 0; None where there are none or an output is not a finite number."""
         import numpy as np
@@ -65,7 +72,7 @@ class Sample:
         if not len(truth) or not np.isfinite(outputs).all():
             return None
         spread = outputs.reshape(len(outputs), -1, len(quantiles)) if quantiles else None
-        return cls(truth, middle(outputs, quantiles), task, weights, yardstick, quantiles, spread)
+        return cls(truth, middle(outputs, quantiles), of_steps(task), weights, yardstick, quantiles, spread, sentences)
 
     @property
     def classes(self) -> int:
@@ -76,6 +83,13 @@ class Sample:
     def decided(self) -> "Truth":
         """What the outputs decide for, in the form of the truth."""
         return predicted(self.outputs, self.task)
+
+    @cached_property
+    def entities(self) -> EntityCounts | None:
+        """How many entities there are and are found; None where tags mark none."""
+        if self.sentences is None or self.sentences.scheme == "none":
+            return None
+        return entity_counts(self.truth, self.decided, self.sentences)
 
     @cached_property
     def total(self) -> float:
@@ -119,8 +133,8 @@ def middle(outputs: "Floats", quantiles: Sequence[float]) -> "Floats":
 def predicted(outputs: "Floats", task: Task) -> "Truth":
     """Return what outputs decide for, in the form of the truth.
 
-    Binary and multilabel: 1 where the probability is above 1/2. Multiclass: the index of the likeliest class, the first
-    of equals. Regression: the outputs. Next: the likeliest token.
+    Binary and multilabel: 1 where the probability is above 1/2. Multiclass and tagging: the index of the likeliest
+    class, the first of equals. Regression: the outputs. Next: the likeliest token.
     """
     import numpy as np
 
@@ -128,7 +142,7 @@ def predicted(outputs: "Floats", task: Task) -> "Truth":
         return outputs
     if task == "next":
         return outputs[:, 1].astype(np.int64)
-    if task == "multiclass":
+    if task in ("multiclass", "tagging"):
         return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
     return (outputs > 0.5).astype(np.int64)
 

@@ -33,19 +33,24 @@ def lay_out(
     inputs: Mapping[str, Shape],
     vocabularies: Mapping[str, int] = MappingProxyType({}),
     root: Path = ROOT,
+    first: str | None = None,
+    spare: str | None = "take it out of data.inputs",
 ) -> Plan:
     """Return the plan of a network; raises ``SpecError`` with every mistake.
 
     ``vocabularies`` says how many tokens there are in each input of tokens, ``root`` where the list is in the spec.
+    The first layer reads the input ``first`` where it names none, or the only one. ``spare`` says what else to do about
+    an input that nobody reads.
     """
     names = {name: value_name(name) for name in inputs}
     layout = _Layout(
         {names[name]: shape for name, shape in inputs.items()},
         {names[name]: count for name, count in vocabularies.items()},
+        root,
     )
-    above = next(iter(names.values())) if len(names) == 1 else None
+    above = names[first] if first else next(iter(names.values())) if len(names) == 1 else None
     layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), root)
-    layout.check_unread()
+    layout.check_unread(spare)
     if layout.problems:
         raise SpecError(layout.problems)
     return Plan(tuple(layout.nodes), dict(inputs))
@@ -54,9 +59,12 @@ def lay_out(
 class _Layout:
     """The network as far as it has been read."""
 
-    def __init__(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int]) -> None:
+    def __init__(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int], root: Path) -> None:
+        self.root = root
         self.inputs = tuple(inputs)
         self.vocabularies = vocabularies
+        self.sizes = dict(vocabularies)
+        """How many tokens there are in each value that is still one of tokens."""
         self.shapes: dict[str, Shape | None] = dict(inputs)
         self.nodes: list[PlannedNode] = []
         self.paths: dict[str, Path] = {}
@@ -151,8 +159,10 @@ class _Layout:
         known = tuple(shape for shape in shapes if shape is not None)
         if reads is None or len(known) < len(shapes):
             return
-        if reads and reads[0] in self.vocabularies:
-            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.vocabularies[reads[0]])})
+        if reads and reads[0] in self.sizes:
+            node = node.model_copy(update={"layer": node.layer.for_vocabulary(self.sizes[reads[0]])})
+            if node.layer.keeps_tokens:
+                self.sizes[name] = self.sizes[reads[0]]
         if len(self.vocabularies) == 1:
             node = node.model_copy(update={"layer": node.layer.of_tokens(*self.vocabularies.values())})
         try:
@@ -189,10 +199,11 @@ class _Layout:
             elif getattr(node, option) and not node.trainable:
                 self.problem((*path, option), f"{option} does nothing where trainable is false; leave out one of them")
 
-    def check_unread(self) -> None:
+    def check_unread(self, spare: str | None) -> None:
         """Report inputs that nobody reads, and layers but the last, which is the output; those of a repeat once."""
+        way_out = "name it in a layer's inputs" + (f", or {spare}" if spare else "")
         for value in self.unread(self.inputs):
-            self.problem(ROOT, f"nothing reads {value}; name it in a layer's inputs, or take it out of data.inputs")
+            self.problem(self.root, f"nothing reads {value}; {way_out}")
         layers: dict[Path, str] = {}
         for value in self.unread(list(self.paths)[:-1]):
             layers.setdefault(self.paths[value], value)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from nnkit.activations import Activation
 from nnkit.errors import Path, Problem, SpecError
@@ -207,7 +207,7 @@ class PartedPlan(Plan):
     parts: Mapping[str, Plan] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parts: Mapping[str, Plan], inputs: Mapping[str, Shape]) -> "PartedPlan":
+    def of(cls, parts: Mapping[str, Plan], inputs: Mapping[str, Shape]) -> Self:
         """Return the plan of ``parts`` in the order in which they are listed; ``inputs`` are the data's."""
         nodes = tuple(_in_part(name, node, part) for name, part in parts.items() for node in part.nodes)
         return cls(nodes, dict(inputs), dict(parts))

@@ -1,6 +1,6 @@
 """What every procedure says of itself, and the options that all of them share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypeAlias
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnkit.data.dataset import Dataset
     from nnkit.data.pipeline import Pipeline
     from nnkit.data.prepare import Prepared
+    from nnkit.engine.hooks import Hook
     from nnkit.engine.native import NativeNetwork
     from nnkit.engine.order import RowOrder
     from nnkit.engine.phase import Phase
@@ -118,6 +119,8 @@ class Procedure(Piece):
 
     models: ClassVar[tuple[str, ...]] = ()
     """The model types that the procedure can train."""
+    rising: ClassVar[tuple[str, ...]] = ()
+    """Values of the history, without ``train_`` and ``validation_``, that are better the larger they are."""
 
     @property
     def quantiles(self) -> Sequence[float]:
@@ -170,6 +173,23 @@ class Procedure(Piece):
         """Return the names of the values that the history will hold for each epoch."""
         splits = ("train", "validation") if validation else ("train",)
         return [f"{split}_{key}" for split in splits for key in ("loss", *(metric.key for metric in loop.metrics))]
+
+    def notes(self, plan: "Plan", prepared: "Prepared") -> list[str]:
+        """Return what a person should know before training, in sentences: what may be meant, and more likely is not."""
+        return []
+
+    def hooks(
+        self, pipeline: "Pipeline", loop: Loop, write: Callable[[str, bytes], None], note: Callable[[str], None]
+    ) -> "list[Hook]":
+        """Return what looks at the procedure's phases between epochs.
+
+        ``write`` puts a file into the run's folder, and ``note`` tells people a sentence.
+        """
+        return []
+
+    def findings(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return what the model card says of a history, in sentences."""
+        return []
 
     def code_names(self, plan: "Plan") -> list[str]:
         """Return the names of a code's numbers; nothing where the model has no codes."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.data.dataset import Dataset
+    from nnkit.nn.graph import GraphNetwork
     from nnkit.nn.sequence import Padded
 
     Compute: TypeAlias = Callable[[Any, Mapping[str, torch.Tensor | Padded]], NDArray[np.float64]]
@@ -68,3 +69,19 @@ class BlockForward:
         block = torch.zeros((self._block, *rows.shape[1:]), dtype=given.dtype)
         block[before : before + len(rows)] = given
         return as_floats(block, self._device, self._dtype)
+
+
+def in_float64(plan: Plan, weights: Arrays, place: Place) -> "tuple[torch.device, GraphNetwork]":
+    """Return a network that computes in float64, and the device that it is on."""
+    import torch
+
+    from nnkit.engine.device import pick, use_threads
+
+    device = pick(place.device)
+    if device.type == "mps":  # It has no float64.
+        device = torch.device("cpu")
+    use_threads(place.threads)
+    network = plan.build()
+    network.load_arrays(weights)
+    network.to(device, torch.float64).eval()
+    return device, network

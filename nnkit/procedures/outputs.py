@@ -40,6 +40,8 @@ def expected_output(pipeline: Pipeline) -> tuple[Shape, str]:
         return (1,), f"two classes ({' and '.join(pipeline.classes)})"
     if pipeline.task == "multiclass":
         return (len(pipeline.classes),), f"{len(pipeline.classes)} classes"
+    if pipeline.task == "tagging":
+        return (None, len(pipeline.classes)), f"{len(pipeline.classes)} tags for each word"
     if pipeline.task == "next":
         count = len(pipeline.classes)
         return (None, count), f"{count} tokens, the unknown one among them, at each step"

@@ -58,6 +58,7 @@ class Reconstruction(Unlabelled):
     """
 
     models = ("autoencoder",)
+    rising = (BOUND,)
 
     loss: LossChoice | None = Field(
         default=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import Field
 
@@ -17,7 +17,8 @@ from nnkit.optimizers import OPTIMIZERS, OptimizerChoice
 from nnkit.procedures import language
 from nnkit.procedures.base import PROCEDURES, Loop, Procedure, RowLoss, Work
 from nnkit.procedures.outputs import apply, expected_output, step_options, to_float64
-from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, tree_truth
+from nnkit.procedures.tagging import tag_problems, tag_score
+from nnkit.procedures.trees import tree_batch, tree_problems, tree_score, truth_of
 from nnkit.shapes import show
 from nnkit.tasks import Task
 
@@ -50,7 +51,7 @@ def one(name: str) -> float:
 class Supervised(Procedure):
     """Trains a network on rows with targets, by gradients of a loss; of trees, the mean loss over all their nodes."""
 
-    models = ("network", "rntn")
+    models: ClassVar[tuple[str, ...]] = ("network", "rntn")
 
     loss: LossChoice = Field(description="What training makes small.")
     optimizer: OptimizerChoice = Field(
@@ -64,7 +65,6 @@ class Supervised(Procedure):
         default="uniform",
         description="`uniform` takes each row once an epoch; `balanced` draws with replacement, each class as often.",
     )
-
     root_weight: float = Field(
         default=1.0, gt=0, description="Of trees: factor on the loss of a root, of which there is one among many nodes."
     )
@@ -95,6 +95,7 @@ class Supervised(Procedure):
             _frozen_problem(plan),
             self._stateful_problem(plan, loop),
             *tree_problems(pipeline, loop, self.root_weight),
+            *tag_problems(plan, pipeline, loop),
         ]
         if language.is_language(pipeline):
             found += [] if any(found) else language.problems(plan, pipeline, loop)
@@ -186,7 +187,6 @@ class Supervised(Procedure):
     def finish(self, plan: Plan, task: Task) -> "Finish":
         """Return what applies the absorbed activation and gives float64 arrays."""
         head = plan.head if self._fuses(plan) else None
-
         if task == "next":
             return to_float64
 
@@ -357,24 +357,17 @@ class Supervised(Procedure):
             quantiles = pipeline.quantiles
             return compute_all(metrics, flat(truth), outputs, pipeline.task, yardstick=yardstick, quantiles=quantiles)
 
-        chosen = score if train.trees is None else tree_score(metrics, pipeline.task)
+        of_tags = tag_score(metrics, pipeline) if pipeline.task == "tagging" else score
+        chosen = of_tags if train.trees is None else tree_score(metrics, pipeline.task)
         return Scoring(
             score=chosen if metrics else None,
             finish=lambda outputs: pipeline.restore_target(finish(outputs)),
-            truth=_truth(train),
-            validation_truth=_truth(validation) if validation else None,
+            truth=truth_of(train),
+            validation_truth=truth_of(validation) if validation else None,
             keep=language.keep(pipeline),
             yardstick=train.yardstick,
             validation_yardstick=validation.yardstick if validation else None,
         )
-
-
-def _truth(rows: "Dataset") -> "Truth":
-    """Return the truth of each output."""
-    if rows.trees is not None:
-        return tree_truth(rows)
-    truth: Truth = rows.truth
-    return truth
 
 
 def _batch_problem(plan: Plan, loop: Loop) -> Problem | None:

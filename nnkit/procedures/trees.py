@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from nnkit.data.dataset import Dataset
     from nnkit.engine.batches import Batch
-    from nnkit.engine.ragged import Ragged
     from nnkit.engine.scoring import Score, Truth
 
 PRECISIONS = ("float32", "float64")
@@ -65,11 +64,13 @@ def tree_batch(
     return to_tree_batch(name, trees.coded, rows.nodes, weights, device, dtype)
 
 
-def tree_truth(rows: "Dataset") -> "Ragged":
-    """Return the classes of the nodes of each tree."""
+def truth_of(rows: "Dataset") -> "Truth":
+    """Return the truth of each output: of rows, or the classes of the nodes of each tree."""
     from nnkit.engine.ragged import Ragged
 
-    assert rows.trees is not None  # noqa: S101 - the caller looked
+    if rows.trees is None:
+        truth: Truth = rows.truth
+        return truth
     assert rows.nodes is not None  # noqa: S101 - supervised data always has them
     trees = rows.trees[1]
     return Ragged(rows.nodes, trees.sizes, trees.starts[1:])
@@ -80,7 +81,7 @@ def tree_score(metrics: Sequence[Metric], task: Task) -> "Score":
     from nnkit.engine.ragged import Ragged
 
     def score(truth: "Truth", outputs: "NDArray[np.float64]") -> dict[str, float]:
-        assert isinstance(truth, Ragged)  # noqa: S101 - tree_truth is
+        assert isinstance(truth, Ragged)  # noqa: S101 - truth_of gives one of trees
         nodes, roots = truth.flat(), truth.lengths.cumsum() - 1
         return compute_all(metrics, nodes[roots], outputs[roots], task, nodes=(nodes, outputs))
 

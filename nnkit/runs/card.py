@@ -1,6 +1,7 @@
 """The model card: the README.md of a run folder, for people who did not train it (Mitchell and others, 2019)."""
 
 import csv
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.folds import Metrics
 from nnkit.runs.manifest import Manifest
+from nnkit.signs import harmless, one_line
 from nnkit.spec import Experiment
 
 
@@ -23,12 +25,12 @@ def model_card(
     ``warnings`` are sentences on what went wrong in training, without their full stops.
     """
     sections = [
-        [f"# {manifest.name}", *([experiment.description] if experiment.description else []), _what(experiment)],
+        [f"# {_words(manifest.name)}", _prose(experiment.description or ""), _what(experiment)],
         ["## Results", *_results(metrics, manifest)],
         ["## Confusion matrix", "Rows are the truth, columns the prediction.", _confusion(confusion)]
         if confusion
         else [],
-        ["## Warnings", *(f"{text[0].upper()}{text[1:]}." for text in warnings)] if warnings else [],
+        ["## Warnings", *(_prose(f"{text[0].upper()}{text[1:]}.") for text in warnings)] if warnings else [],
         ["## Use", *_use(experiment, manifest)],
         ["## Data", _data(experiment, manifest)],
         ["## How it was made", _made(manifest)],
@@ -37,7 +39,7 @@ def model_card(
 
 
 def _what(experiment: Experiment) -> str:
-    training, targets = experiment.training, ", ".join(f"`{name}`" for name in experiment.data.targets)
+    training, targets = experiment.training, ", ".join(_code(name) for name in experiment.data.targets)
     does = "goes on with a text token by token" if experiment.data.is_text else f"predicts {targets}"
     if isinstance(training.procedure, Unlabelled):
         does = "learns from rows without labels"
@@ -87,9 +89,29 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
+_MARKUP = re.compile(r"[\\`*\[\]<>&~]")
+
+
+def _words(text: str) -> str:
+    """Return what the data or the spec calls something as words that are no Markdown and no HTML."""
+    return _MARKUP.sub(r"\\\g<0>", harmless(text))
+
+
+def _prose(text: str) -> str:
+    """Return sentences in which Markdown may be, but no HTML, no link and no picture of another place."""
+    return re.sub(r"[<\[]", r"\\\g<0>", harmless(text))
+
+
+def _code(text: str) -> str:
+    """Return text in backticks, more of them than it has itself."""
+    text = one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
+
+
 def _confusion(text: str) -> str:
     head, *rows = csv.reader(text.splitlines())
-    return _table(head, rows)
+    return _table([_words(name) for name in head], [[_words(row[0]), *row[1:]] for row in rows])
 
 
 def _use(experiment: Experiment, manifest: Manifest) -> list[str]:
@@ -122,18 +144,18 @@ def _data(experiment: Experiment, manifest: Manifest) -> str:
     if not manifest.data:
         return source
     return f"{source}\n\n" + _table(
-        ["file", "SHA-256"], [[f"`{name}`", value] for name, value in manifest.data.items()]
+        ["file", "SHA-256"], [[_code(name), value] for name, value in manifest.data.items()]
     )
 
 
 def _made(manifest: Manifest) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())
     facts = {
-        "command": f"`{shlex.join(manifest.command)}`",
+        "command": _code(shlex.join(manifest.command)),
         "seed": str(manifest.seed) if manifest.seeds is None else ", ".join(map(str, manifest.seeds)),
         "device": f"{manifest.device}, {manifest.threads} thread{'s' if manifest.threads > 1 else ''}",
         "engine": manifest.engine,
-        **{f"`{name}` began as": origin for name, origin in manifest.pretrained.items()},
+        **{f"{_code(name)} began as": _words(origin) for name, origin in manifest.pretrained.items()},
         "started": manifest.created,
         "nnkit": manifest.nnkit,
         "Python": manifest.python,

@@ -5,7 +5,8 @@ import json
 import secrets
 import shutil
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +17,18 @@ from nnkit.config.decode import decode
 from nnkit.config.document import parse_document
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import ResourceError, RunError, SpecError
-from nnkit.files import atomic_write, disk_errors, make_folder, read_history, read_plain, remove_leftovers, sha256_file
+from nnkit.files import (
+    NOT_PLAIN,
+    atomic_write,
+    disk_errors,
+    make_folder,
+    most_text,
+    read_history,
+    read_plain,
+    remove_leftovers,
+    sha256_file,
+    strange_files,
+)
 from nnkit.models.plan import Plan
 from nnkit.runs.manifest import Manifest, Status, now, parse_manifest
 from nnkit.shapes import show
@@ -97,6 +109,7 @@ class RunFolder:
             inside = sorted(entry.parent.name for entry in path.glob(f"*/{MANIFEST}"))
             hint = f"it holds runs, such as {path / inside[-1]}" if inside else "it is not a run, or was cut short"
             raise RunError(f"{path}: has no {MANIFEST}: {hint}; give the folder that nnkit train printed")
+        _refuse_strange(path)
         _ = run.manifest
         return run
 
@@ -197,30 +210,45 @@ class RunFolder:
 
     def _problem(self, name: str) -> str | None:
         try:
-            self.read(name)
+            self.check(name)
         except RunError as error:
             return str(error)
         return None
 
+    def check(self, name: str) -> Path:
+        """Return where a file is, however large; raises ``RunError`` where it is not what the manifest says."""
+        expected = self.manifest.files.get(name)
+        with self._readable(name) as path:
+            self._compare(name, expected and sha256_file(path))
+        return path
+
     def read(self, name: str) -> bytes:
         """Return a file's content; raises ``RunError`` where it is missing or not what the manifest says."""
         data = self._bytes(name)
-        expected = self.manifest.files.get(name)
-        if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+        self._compare(name, hashlib.sha256(data).hexdigest())
+        return data
+
+    def _compare(self, name: str, found: str | None) -> None:
+        if self.manifest.files.get(name, found) != found:
             raise RunError(
                 f"{self.path / name}: cut short or changed after the run was made: its content is not the one that "
                 f"{MANIFEST} names; copy the run folder again, or train the run again from its {SPEC}"
             )
-        return data
 
     def _bytes(self, name: str) -> bytes:
+        with self._readable(name) as path:
+            return read_plain(path, most_text())
+
+    @contextmanager
+    def _readable(self, name: str) -> Iterator[Path]:
+        """Give the path of a file in the folder; what goes wrong while it is read becomes a ``RunError``."""
         path = self.path
         for part in name.split("/"):
             path = path / part
             if path.is_symlink():
-                raise RunError(f"{path}: a link; a run folder holds only plain files, copy the file itself into it")
+                raise _strange(path)
         try:
-            return read_plain(path)
+            yield path
         except OSError as error:
             reason = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
             raise RunError(f"{path}: {reason}; copy the run folder again") from error
@@ -282,8 +310,7 @@ class RunFolder:
         """Return what ``write_start`` has kept, if anything."""
         if PRETRAINED_WEIGHTS not in self.manifest.files:
             return None
-        self.read(PRETRAINED_WEIGHTS)
-        weights, origin = read_tensors(self.path / PRETRAINED_WEIGHTS)
+        weights, origin = read_tensors(self.check(PRETRAINED_WEIGHTS))
         inherits = PRETRAINED_PIPELINE in self.manifest.files
         return Start(weights, self.pipeline(PRETRAINED_PIPELINE).known if inherits else None, origin)
 
@@ -308,13 +335,28 @@ class RunFolder:
 
     def weights(self, plan: Plan) -> "dict[str, NDArray[np.generic]]":
         """Return the model's weights by name, each as ``plan`` has it; raises ``RunError`` for any that is not."""
-        self.read(WEIGHTS)
-        arrays, _ = read_tensors(self.path / WEIGHTS)
+        arrays, _ = read_tensors(self.check(WEIGHTS))
         problems = _misfits(plan, arrays)
         if problems:
             listed = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
             raise RunError(f"{self.path / WEIGHTS}: not the weights of this run's network: {listed}")
         return arrays
+
+
+def _refuse_strange(path: Path) -> None:
+    """Raise ``RunError`` for what is no plain file in a run: reading it could hang, writing could go elsewhere."""
+    try:
+        found = next(strange_files(path), None)
+    except OSError as error:
+        raise RunError(f"{error.filename}: cannot be read: {error.strerror}; change its permissions") from error
+    if found is not None:
+        raise _strange(found)
+
+
+def _strange(path: Path) -> RunError:
+    if path.is_symlink():
+        return RunError(f"{path}: a link; a run folder holds only plain files, copy the file itself into it")
+    return RunError(f"{path}: {NOT_PLAIN}; a run folder holds nothing else, remove it")
 
 
 def _is_broken(member: Path) -> bool:

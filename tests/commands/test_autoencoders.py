@@ -320,7 +320,21 @@ def test_the_bound_can_be_watched_and_larger_is_better(tmp_path: Path) -> None:
 
 def test_a_trace_is_of_one_network(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = printed(["trace", str(plain)], capsys, 2)
-    assert "the model has several networks (encoder, decoder), and a trace is of one" in said
+    assert "has several networks (encoder, decoder), and a row is traced through one" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "curve"),
+    [
+        ("plain", [0.2359452, 0.07280425, 0.03504162, 0.01087883]),
+        (BERNOULLI, [3.554321, 3.37331, 3.303604, 3.278647]),
+        (QUANTISED, [0.3149849, 0.241086, 0.1641954, 0.1877118]),
+    ],
+)
+def test_the_losses_of_the_first_epochs_stay_what_they_were(tmp_path: Path, code: Any, curve: list[float]) -> None:
+    path = spec(tmp_path, model__code=code, training__epochs=4, training__precision="float64")
+    losses = [line["train_loss"] for line in history(train(path, out=tmp_path / "runs"))]
+    assert losses == pytest.approx(curve, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from nnkit.engine.listener import Silence, Value
 from nnkit.errors import InterruptError, ResourceError, RunError
 from nnkit.runs.folder import RunFolder
 from tests.commands.experiments import write
+from tests.commands.machines import DBN, RBM, machine_spec
 from tests.commands.pictures import picture_spec
 from tests.commands.texts import text_spec
 
@@ -64,8 +65,14 @@ def same(run: Path, whole: Path) -> bool:
     )
 
 
-EPOCHS = {"torch": 40, "native": 4000, "augmented": 40, "language": 30}
+EPOCHS = {"torch": 40, "native": 4000, "augmented": 40, "language": 30, "rbm": 400, "dbn": 60}
 """So many take a second or more, so that kills come in all moments."""
+MACHINES = {"rbm": RBM, "dbn": DBN}
+MACHINE_CHANGES: dict[str, dict[str, Any]] = {
+    "rbm": {"training__callbacks": CHANGES["training__callbacks"][2:]},
+    "dbn": {"training__procedure": DBN["training"]["procedure"] | {"pretrain_epochs": 150}},
+}
+"""An RBM's history has no loss to watch; a belief net shall be killed in its layers too."""
 AUGMENT = [{"type": "translate", "shift": 2}, "rotate", "flip", "brightness", "noise", "mixup", "cutmix"]
 
 
@@ -76,6 +83,8 @@ def long_spec(folder: Path, kind: str, **more: Any) -> Path:
         return picture_spec(folder, AUGMENT, **changes)
     if kind == "language":
         return text_spec(folder, **changes)
+    if kind in MACHINES:
+        return machine_spec(folder, MACHINES[kind], **changes | MACHINE_CHANGES[kind])
     return write(folder, **changes | {"training__engine": kind} | more)
 
 

@@ -268,7 +268,10 @@ def test_check_says_what_a_language_model_comes_to(tmp_path: Path, capsys: pytes
             "training.accumulate: the layer lstm_1 is stateful",
         ),
         ({"training__procedure__class_weights": "balanced"}, "classes weigh only in binary and multiclass"),
-        ({"training__metrics": ["f1"]}, "f1 is for binary and multiclass and multilabel; this experiment is next"),
+        (
+            {"training__metrics": ["f1"]},
+            "f1 is for binary and multiclass and multilabel and tagging; this experiment is next",
+        ),
         ({"training__engine": "native"}, "training.engine: the native engine cannot train this"),
     ],
 )

@@ -158,7 +158,8 @@ def test_a_file_of_100_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     with path.open("wb") as file:
         file.truncate(100 * 2**20)
-    assert load_refused(path) == f"{path}: 104857600 bytes is too large for a spec; the limit is 1048576"
+    words = "the spec cannot be read: it has 104,857,600 bytes, and at most 1,048,576 are read"
+    assert load_refused(path) == f"{path}: {words}"
 
 
 def test_a_run_may_have_a_larger_spec_than_people_write(tmp_path: Path) -> None:
@@ -170,8 +171,9 @@ def test_a_run_may_have_a_larger_spec_than_people_write(tmp_path: Path) -> None:
 
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
-        assert load_refused(path) == f"{path}: not a regular file; a spec is a YAML file"
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        assert load_refused(path) == f"{path}: the spec cannot be read: not a plain file"
+    assert "Is a directory" in load_refused(tmp_path)
     assert "No such file" in load_refused(tmp_path / "missing.yaml")
 
 

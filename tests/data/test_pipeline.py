@@ -127,7 +127,7 @@ def test_packed_streams_are_unpacked_before_their_format_is_told(pipeline: Pipel
 
 
 def test_names_of_columns_are_for_csv(pipeline: Pipeline) -> None:
-    with pytest.raises(UsageError, match="--columns is for CSV; jsonl data has names"):
+    with pytest.raises(UsageError, match="--columns is for CSV and CoNLL; jsonl data has names"):
         stream(pipeline, '{"age": 30}\n', columns=["age"])
     with pytest.raises(UsageError, match="--columns is for fresh rows"):
         list(pipeline.stream(None, columns=["age"]))

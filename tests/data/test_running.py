@@ -138,6 +138,7 @@ def test_options_for_rows_are_refused_all_at_once(tmp_path: Path) -> None:
         ({"split": {"order": "text"}}, ("data", "split", "order"), "leave it out"),
         ({"split": {"folds": 3}}, ("data", "split", "folds"), "leave it out"),
         ({"transforms": [{**CHARACTERS, "columns": ["x"]}]}, ("data", "transforms", 0, "columns"), "is called text"),
+        ({"transforms": [{**CHARACTERS, "into": "a"}]}, ("data", "transforms", 0, "into"), "one column only"),
         ({"transforms": [{**CHARACTERS, "max_length": 9}]}, ("data", "transforms", 0, "max_length"), "to its end"),
         ({"transforms": ["standard_scale"]}, ("data", "transforms"), "one transform, which cuts it into tokens"),
     ],

@@ -101,7 +101,7 @@ def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "large.png").open("wb") as file:
         file.truncate(2**30 + 1)
-    with pytest.raises(UnreadableError, match="has more than 1,073,741,824 bytes"):
+    with pytest.raises(UnreadableError, match="it has 1,073,741,825 bytes, and at most 1,073,741,824 are read"):
         content(entry(tmp_path / "large.png"))
 
 

@@ -271,3 +271,9 @@ def test_archives_are_known_by_content_or_name(tmp_path: Path) -> None:
     assert known(b"", "a.zip")
     assert not known(b"a text")
     assert "is cut short or damaged" in refusal(b"a text" * 200)
+
+
+def test_a_huge_directory_of_a_zip_archive_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnkit.frames.archives.DIRECTORY_BYTES", 1000)
+    assert "has a directory of more than 1,000 bytes" in refusal(zipped(*((f"{n}.txt", b"") for n in range(40))))
+    assert len(read(zipped(*((f"{n}.txt", b"") for n in range(10))))) == 10

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit import memory
 from nnkit.errors import DataError, ResourceError
 from nnkit.frames import galleries, picture_cache
 from nnkit.frames.albums import listed
@@ -217,16 +218,16 @@ def test_skipping_everything_is_an_error(tmp_path: Path) -> None:
 
 def test_available_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    monkeypatch.setattr(picture_cache, "MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(picture_cache, "GROUP", tmp_path)
-    assert picture_cache.available_memory() == physical
+    monkeypatch.setattr(memory, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "GROUP", tmp_path)
+    assert memory.available_memory() == physical
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2048 kB\n")
-    assert picture_cache.available_memory() == 2048 * 1024
+    assert memory.available_memory() == 2048 * 1024
     (tmp_path / "memory.current").write_text("1000\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert picture_cache.available_memory() == 2048 * 1024
+    assert memory.available_memory() == 2048 * 1024
     (tmp_path / "memory.max").write_text("41000\n")
-    assert picture_cache.available_memory() == 40000
+    assert memory.available_memory() == 40000
     assert picture_cache.memory_limit() == 10000
 
 

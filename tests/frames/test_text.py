@@ -14,7 +14,9 @@ from nnkit.data.prepare import read
 from nnkit.data.sources.csv import Csv
 from nnkit.errors import DataError
 from nnkit.frames.kinds import Spelling, typed
+from nnkit.frames.lines import unpacked
 from nnkit.frames.table import Raw, join
+from nnkit.frames.text import Dialect, read_text
 
 
 def table(data: bytes, chunk_rows: int = 8192, **options: Any) -> Raw:
@@ -198,3 +200,19 @@ def test_csv_spectrum_gives_its_own_json(shared_data: Path) -> None:
     for name, path in pairs.items():
         raw = read(Csv(path=path))
         assert [{key: cells[row] for key, cells in raw.cells.items()} for row in range(len(raw))] == expected[name]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_what_swells_beyond_all_measure_is_not_read_on(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnkit.frames.lines.SMALL", 2**20)
+    bomb = pack(b"a,b\n" + b"1,2\n" * 2**20)
+    with pytest.raises(DataError, match=r"t.csv: .* packed bytes have become .* if it is right, unpack it first"):
+        list(read_text(io.BytesIO(bomb), Dialect(), "t.csv", 8192))
+    with pytest.raises(DataError, match="packed bytes have become"):
+        unpacked(io.BytesIO(bomb), "t.csv").read()
+
+
+def test_what_swells_a_little_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnkit.frames.lines.SMALL", 2**10)
+    text = b"a,b\n" + b"".join(b"%d,%d\n" % (number, number % 7) for number in range(100_000))
+    assert unpacked(io.BytesIO(gzip.compress(text))).read() == text

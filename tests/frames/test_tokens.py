@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkit.frames.cells import Words
-from nnkit.frames.tokens import characters, numbered, vocabulary, words
+from nnkit.frames.tokens import characters, numbered, numbers_of, vocabulary, words
 
 
 def test_words_keep_their_apostrophes_and_signs_stand_alone() -> None:
@@ -27,7 +27,7 @@ def test_a_vocabulary_has_the_frequent_tokens_first(texts: list[str]) -> None:
 @given(st.lists(st.none() | st.text("abcd", max_size=6)))
 def test_numbers_stand_for_tokens_and_0_for_unknown_ones(texts: list[str | None]) -> None:
     index = {"a": 1, "b": 2, "c": 3}
-    found = numbered(Words.of(texts), characters, index, 4)
+    found = numbered(Words.of(texts), characters, lambda tokens: numbers_of(tokens, index), 4)
     assert len(found) == len(texts)
     for row, text in enumerate(texts):
         assert found.row(row).tolist() == [index.get(token, 0) for token in (text or "")[:4]]

@@ -38,3 +38,16 @@ def test_a_network_knows_the_vocabularies_of_its_inputs() -> None:
     network = MODELS.decode({"type": "network", "layers": layers}).plan({"input": (None,)}, {"input": 9})
     assert network.weights()["embedding_1.embeddings"].shape == (9, 2)
     assert network.output_shape == (None, 3)
+
+
+def test_tokens_of_which_some_become_unknown_are_still_tokens() -> None:
+    layers = [{"type": "input_dropout", "rate": 0.2}, {"type": "embedding", "output_dim": 2}]
+    plan = MODELS.decode({"type": "network", "layers": layers}).plan({"input": (None,)}, {"input": 7})
+    assert plan.nodes[1].weights["embeddings"].shape == (7, 2)
+
+
+def test_a_time_is_one_number() -> None:
+    layer = LAYERS.decode({"type": "time_embedding", "units": 6})
+    assert layer.out_shape((1,)) == (6,)
+    with pytest.raises(ShapeError, match="time_embedding reads one time, a last axis of 1, got 3"):
+        layer.out_shape((3,))

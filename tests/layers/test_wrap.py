@@ -146,6 +146,27 @@ def test_time_distributed_wraps_one_layer() -> None:
         LAYERS.decode({"type": "time_distributed", "layer": repeat})
 
 
+@pytest.mark.parametrize("layer", ["flatten", LSTM, {"type": "repeat", "times": 2, "layers": ["flatten"]}])
+def test_spectral_norm_wraps_what_has_a_kernel(layer: Any) -> None:
+    kind = layer if isinstance(layer, str) else layer["type"]
+    with pytest.raises(ValidationError, match=f"a layer with a kernel, as dense or conv2d; {kind} is none"):
+        LAYERS.decode({"type": "spectral_norm", "layer": layer})
+
+
+def test_spectral_norm_names_the_layer_whose_shape_does_not_fit() -> None:
+    wrapped = LAYERS.decode({"type": "spectral_norm", "layer": {"type": "conv2d", "filters": 2, "kernel_size": 3}})
+    with pytest.raises(ShapeError, match="in spectral_norm, conv2d"):
+        wrapped.out_shape((4,))
+
+
+def test_spectral_norm_keeps_the_ends_of_rows() -> None:
+    conv = {"type": "conv1d", "filters": 2, "kernel_size": 2, "padding": "same"}
+    module = drawn({"type": "spectral_norm", "layer": conv}, (None, 3)).eval()
+    x, ends = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([4, 2])
+    found, alone = module(x, lengths=[ends]), module(x[1:, :2])
+    torch.testing.assert_close(found[1:, :2], alone)
+
+
 def test_a_step_by_itself_has_no_batch_before() -> None:
     with pytest.raises(ValidationError, match="takes each step by itself; leave stateful out of its layer"):
         LAYERS.decode({"type": "time_distributed", "layer": {**LSTM, "stateful": True}})

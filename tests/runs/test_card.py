@@ -64,3 +64,16 @@ def test_tables_have_as_many_cells_in_each_row(experiment: Experiment) -> None:
     for block in card.split("\n\n"):
         rows = [line.replace("\\|", "") for line in block.splitlines() if line.startswith("|")]
         assert len({row.count("|") for row in rows}) <= 1
+
+
+def test_no_label_is_markdown_or_html(experiment: Experiment) -> None:
+    label = "<img src=x onerror=alert(1)> [a](http://b) `c` *d*\x1b[2J"
+    confusion = f'truth,"{label}"\n"{label}",5\n'
+    data = {"`a` <b>\x1b.csv": "a" * 64}
+    changed = experiment.model_copy(update={"description": "![seen](http://b/x.png) <script>"})
+    card = model_card(manifest_of(data=data), changed, METRICS, confusion)
+    written = r"\<img src=x onerror=alert(1)\> \[a\](http://b) \`c\` \*d\*\\x1b\[2J"
+    assert f"| truth | {written} |" in card
+    assert "`` `a` <b>\\x1b.csv ``" in card
+    assert r"!\[seen](http://b/x.png) \<script>" in card
+    assert "\x1b" not in card

@@ -237,3 +237,24 @@ def test_a_run_of_folds_says_which_one_to_use(tmp_path: Path) -> None:
     edit(run.path / "folds" / "2" / folder.WEIGHTS)
     with pytest.raises(RunError, match=r"folds/2/weights\.safetensors: cut short or changed"):
         RunFolder.open(run.path).verify()
+
+
+@pytest.mark.parametrize("place", ["history.jsonl", "checkpoints/last.safetensors", "folds/1/x", "notes"])
+def test_a_run_with_anything_but_plain_files_in_it_is_not_opened(run: RunFolder, tmp_path: Path, place: str) -> None:
+    path = run.path / place
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(tmp_path)
+    with pytest.raises(RunError, match=f"{place}: a link; a run folder holds only plain files"):
+        RunFolder.open(run.path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RunError, match=f"{place}: not a plain file"):
+        RunFolder.open(run.path)
+
+
+def test_a_file_that_would_not_fit_in_memory_is_not_read(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnkit.files.available_memory", lambda: 32 * 20)
+    with pytest.raises(RunError, match=r"metrics.json: cannot be read: it has \d+ bytes, and at most 20 are read"):
+        run.metrics()
+    run.verify()

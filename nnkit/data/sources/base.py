@@ -12,6 +12,7 @@ from nnkit.config.registry import Registry
 from nnkit.errors import DataError
 from nnkit.files import sha256_file
 from nnkit.shapes import Shape
+from nnkit.tasks import Scheme
 
 if TYPE_CHECKING:
     from nnkit.frames.kinds import Spelling
@@ -65,6 +66,11 @@ class Source(Piece):
         from nnkit.frames.kinds import Spelling
 
         return Spelling()
+
+    @property
+    def tag_scheme(self) -> Scheme:
+        """How the tags in its columns mark entities."""
+        return "none"
 
     @property
     def title(self) -> str:

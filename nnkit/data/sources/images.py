@@ -12,6 +12,7 @@ from nnkit.config.paths import SpecPath
 from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, FileSource, Source
 from nnkit.data.sources.csv import Csv
 from nnkit.errors import DataError
+from nnkit.files import open_bytes
 from nnkit.shapes import Shape
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def is_picture_file(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES:
         return True
     try:
-        with path.open("rb") as file:
-            return path.is_file() and looks_like_picture(file.read(12))
+        with open_bytes(path) as file:
+            return looks_like_picture(file.read(12))
     except OSError:
         return False

@@ -1,10 +1,7 @@
 """Numpy archives, never with pickled objects."""
 
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator
-from lzma import LZMAError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +12,6 @@ from nnkit.errors import DataError
 
 if TYPE_CHECKING:
     from nnkit.frames.table import Raw
-
-SIZE_LIMIT = 16 * 2**30
-DAMAGED = (
-    OSError,
-    ValueError,
-    LookupError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-    LZMAError,
-)
-"""What numpy and zipfile raise over bytes that are no archive: a header that lies has them ask for too much memory."""
 
 
 @SOURCES.register("npz")
@@ -44,9 +27,13 @@ class Npz(FileSource):
 
     def chunks(self, chunk_rows: int = CHUNK_ROWS) -> "Iterator[Raw]":
         """Yield the rows."""
+        from nnkit.frames.arrays import read_arrays
         from nnkit.frames.table import Raw, in_chunks
 
-        arrays = self._load()
+        arrays = read_arrays(Path(self.path), self.arrays)
+        scalars = [name for name, array in arrays.items() if array.ndim == 0]
+        if scalars:
+            raise DataError(f"{self.path}: {', '.join(scalars)} have no rows; leave them out by `arrays`")
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -60,32 +47,6 @@ class Npz(FileSource):
         """Return all rows as they were loaded, without a copy."""
         [raw] = self.chunks(sys.maxsize)
         return raw
-
-    def _load(self) -> dict[str, Any]:
-        import numpy as np
-
-        from nnkit.frames.lines import open_plain
-
-        try:
-            with open_plain(Path(self.path)) as file:
-                self._check_size(zipfile.ZipFile(file))
-                file.seek(0)
-                with np.load(file, allow_pickle=False) as archive:
-                    arrays = {name: archive[name] for name in self.arrays or archive.files}
-        except DAMAGED as error:
-            raise DataError(f"{self.path}: not a numpy archive of plain arrays ({error})") from error
-        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
-        if strange or not arrays:
-            raise DataError(f"{self.path}: not a numpy archive of plain arrays ({', '.join(strange) or 'it is empty'})")
-        scalars = [name for name, array in arrays.items() if array.ndim == 0]
-        if scalars:
-            raise DataError(f"{self.path}: {', '.join(scalars)} have no rows; leave them out by `arrays`")
-        return arrays
-
-    def _check_size(self, archive: zipfile.ZipFile) -> None:
-        size = sum(member.file_size for member in archive.infolist())
-        if size > SIZE_LIMIT:
-            raise DataError(f"{self.path}: unpacks to {size} bytes, more than the {SIZE_LIMIT} that are read")
 
 
 def _cells(array: Any) -> Any:

@@ -19,8 +19,8 @@ TEXT = "text"
 class TextFile(FileSource):
     """Reads one text in UTF-8, also packed with gzip or bzip2, for a language model: `target: next`.
 
-    Its one column is `text`, which a transform cuts into tokens: `characters` or `words`. Its parts follow each other
-    as in the file: the first trains, the last tests. Line ends of any kind are read as one.
+    Its one column is `text`, which a transform cuts into tokens: `characters`, `words` or `subwords`. Its parts follow
+    each other as in the file: the first trains, the last tests. Line ends of any kind are read as one.
     """
 
     length: int = Field(

@@ -55,11 +55,16 @@ class Transform(Piece):
     def chosen(self, frame: "Frame", path: Path) -> list[str]:
         """Return the names of the columns that the transform changes."""
         if self.columns is None:
-            numbers = [name for name, column in frame.items() if not column.is_text]
+            numbers = [name for name, column in frame.items() if column.is_picture or not column.is_whole]
+            numbers = [name for name in numbers if not frame[name].is_text]
             return [name for name in numbers if self.arrays_too or frame[name].values.ndim == 1]
         names = matching(frame, self.columns, (*path, "columns"))
-        texts = [name for name in names if frame[name].is_text]
+        texts = [name for name in names if frame[name].is_text or frame[name].is_list]
         arrays = [name for name in names if frame[name].values.ndim > 1]
+        sequences = [name for name in names if frame[name].is_sequence or frame[name].is_tree]
+        if sequences and not self.text_too:
+            message = f"{self.type_name} is for numbers; {', '.join(sequences)} hold sequences: leave them out of it"
+            raise SpecError([Problem((*path, "columns"), message)])
         if texts and not self.text_too:
             message = f"{self.type_name} is for numbers; {', '.join(texts)} hold text: encode them first, as by one_hot"
             raise SpecError([Problem((*path, "columns"), message)])
@@ -85,6 +90,10 @@ class Transform(Piece):
                 raise DataError(f"two columns would be called {min(doubles)}; drop or rename one of them")
             result |= made
         return result
+
+    def made(self, column: str) -> str:
+        """Return the name of the column that a vocabulary for a column numbers."""
+        return column
 
     def width(self, states: Mapping[str, State]) -> int:
         """Return a bound on the number of columns that the transform makes."""
