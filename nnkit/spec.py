@@ -291,6 +291,8 @@ def unfit_pair(experiment: Experiment) -> list[Problem]:
 def _unknown_monitors(experiment: Experiment, prepared: Prepared) -> list[Problem]:
     training, problems = experiment.training, []
     names = training.procedure.history_names(training, prepared.validation is not None)
+    splits = ("train", "validation") if prepared.validation is not None else ("train",)
+    names += [f"{split}_{name}" for split in splits for name in experiment.model.told]
     for index, callback in enumerate(training.callbacks):
         if callback.watched is None or callback.watched in names:
             continue

@@ -22,7 +22,11 @@ ALWAYS = {
 FORECASTS = {"airline_forecast", "electricity_forecast", "seasonal_forecast"}
 MAKERS = {"digits_gan", "digits_diffusion", "mnist_gan", "mnist_diffusion"}
 """Experiments whose models make rows."""
-NO_CONFUSION = {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS | MAKERS
+AUTOENCODERS = {"digits_autoencoder", "digits_vae", "mnist_autoencoder", "mnist_vae"}
+"""Experiments whose models give rows back; the variational ones also make rows."""
+NO_CONFUSION = (
+    AUTOENCODERS | {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS | MAKERS
+)
 BY_HAND = {
     "forward_two_layers": [364],
     "forward_relu": [-3],
@@ -56,6 +60,8 @@ PUBLIC = {
     "mnist_cnn": MNIST,
     "mnist_rbm": MNIST,
     "mnist_dbn": MNIST,
+    "mnist_autoencoder": MNIST,
+    "mnist_vae": MNIST,
     "fashion_cnn": {
         "data.source.images": "fashion_mnist/train10k-images-idx3-ubyte.gz",
         "data.source.labels": "fashion_mnist/train10k-labels-idx1-ubyte.gz",
@@ -80,7 +86,8 @@ PUBLIC = {
 }
 """Where the experiments on public data find it in the developers' folder."""
 SMALL = {
-    name: ["data.split.train=500"] for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees", "named_entities")
+    name: ["data.split.train=500"]
+    for name in ("mnist_cnn", "fashion_cnn", "sentiment_trees", "named_entities", "mnist_autoencoder", "mnist_vae")
 } | {
     **{name: ["data.split.train=200", "data.split.test=0.002"] for name in ("mnist_gan", "mnist_diffusion")},
     "shakespeare_lstm": ["model.layers[1].units=8", "model.layers[3].units=8", "training.batch_size=256"],
@@ -172,7 +179,8 @@ def test_trains_to_a_whole_run_folder(
     beside = {name for values in metrics.values() for name in list(values)[len(expected) :]}
     assert ({name.partition("_")[0] for name in beside} == {"naive", "seasonal"}) == (spec.stem in FORECASTS)
     assert (folder / "forecast.png").exists() == (spec.stem in FORECASTS)
-    assert (folder / "samples.png").exists() == (spec.stem in MAKERS)
+    assert (folder / "samples.png").exists() == (spec.stem in MAKERS | {"digits_vae", "mnist_vae"})
+    assert (folder / "reconstructions.png").exists() == (spec.stem in AUTOENCODERS)
 
 
 @pytest.mark.parametrize("name", sorted(AT_ONCE))

@@ -1,6 +1,6 @@
 """What every model says of itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from nnkit.config.piece import Piece
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 class Model(Piece):
     """What is trained."""
+
+    @property
+    def told(self) -> Sequence[str]:
+        """The values beside the loss that the history of such a model has for each epoch."""
+        return ()
 
     def plan(
         self,
