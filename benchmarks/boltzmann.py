@@ -3,8 +3,8 @@
 ``python -m benchmarks.boltzmann FOLDER`` with MNIST's files in the folder. Both have as many hidden units, epochs, rows
 a batch, and draws that go on from step to step. scikit-learn gets float64, which it makes of anything but float32, and
 with ``--float32`` that; nnkit reads its files itself and has its learning rate fall to 0, as scikit-learn's cannot. Its
-time is that of the epochs with their monitors, as its history says; scikit-learn's is that of ``fit`` alone. The processor's time, which matters where others compute
-beside, is of nnkit's whole command and of ``fit``.
+time is that of the epochs with their monitors, as its history says; scikit-learn's is that of ``fit`` alone. The
+processor's time, which matters where others compute beside, is of nnkit's whole command and of ``fit``.
 
 Both machines are then judged by the same code, on pictures that neither has seen: the mean squared error of a
 reconstruction without draws, the pseudo-likelihood by scikit-learn's ``score_samples``, and the accuracy of a logistic

@@ -229,15 +229,17 @@ def generate(
 def plot(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of one of its folds.")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the pictures.  [default: RUN]")] = None,
+    codes: flags.Codes = None,
     json: flags.Json = False,
 ) -> None:
     """Draw a run's pictures again and print their paths.
 
-    They are drawn from the run's own files: its history, of folds too, and its predictions.
+    They are drawn from the run's own files: its history, of folds too, and its predictions. Only for --codes is the
+    data read again, of which some 2,000 rows are drawn.
     """
     from nnkit.commands.plot import plot as command
 
-    pictures = command(run, out)
+    pictures = command(run, out, codes.value if codes else None)
     if json:
         print_json({"run": str(run), "pictures": [str(picture) for picture in pictures]})
     else:

@@ -13,8 +13,11 @@ from nnkit.layers.base import LAYERS
 from nnkit.losses import LOSSES
 from nnkit.metrics import METRICS
 from nnkit.models.base import MODELS
+from nnkit.models.codes import CODES
+from nnkit.models.likelihoods import LIKELIHOODS
 from nnkit.optimizers import OPTIMIZERS
 from nnkit.procedures.base import PROCEDURES
+from nnkit.procedures.penalties import PENALTIES
 from nnkit.schedules import SCHEDULES
 
 FAMILIES: dict[str, Registry[Any]] = {
@@ -24,11 +27,14 @@ FAMILIES: dict[str, Registry[Any]] = {
         TRANSFORMS,
         AUGMENTATIONS,
         MODELS,
+        CODES,
+        LIKELIHOODS,
         LAYERS,
         ACTIVATIONS,
         INITIALIZERS,
         PROCEDURES,
         LOSSES,
+        PENALTIES,
         OPTIMIZERS,
         SCHEDULES,
         METRICS,

@@ -36,6 +36,13 @@ class DrawingFormat(Enum):
     dot = "dot"
 
 
+class Projection(Enum):
+    """How codes come into two dimensions."""
+
+    pca = "pca"
+    tsne = "tsne"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="NNKIT_QUIET", help="Say nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", envvar="NNKIT_VERBOSE", help="Say a line for every epoch.")]
@@ -77,6 +84,10 @@ PredictionsForm = Annotated[
 ]
 CodesForm = Annotated[
     TableFormat | None, typer.Option("--format", help="Format of the output.  [default: as the input]")
+]
+Codes = Annotated[
+    Projection | None,
+    typer.Option("--codes", help="Draw codes of rows instead: along principal directions, or by t-SNE."),
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Write the input's columns too.")]
 Rejects = Annotated[Path | None, typer.Option(metavar="FILE", help="Write rows that cannot be read there, and go on.")]

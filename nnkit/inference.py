@@ -1,21 +1,24 @@
 """Inference: what a run's network says of rows, the same for a row however the rows are cut into chunks."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nnkit.data.pipeline import Pipeline
 from nnkit.engines import stays_native
 from nnkit.errors import Problem, RunError, SpecError
+from nnkit.models.clusters import Clusters
 from nnkit.models.plan import Plan
 from nnkit.predictions import Layout, OutputColumn, Predictions
 from nnkit.procedures.base import Arrays, Forward, Place, Procedure, Sampler
 from nnkit.procedures.forward import BlockForward, in_float64
 from nnkit.procedures.language import window
+from nnkit.procedures.outliers import Detecting, Flagging
 from nnkit.procedures.outputs import to_float64
 from nnkit.procedures.tagging import TagForward
 from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.runs.folder import RunFolder
-from nnkit.spec import Experiment
+from nnkit.spec import Experiment, unfit_pair
 
 TREES = 256
 """Trees that go through a network at once."""
@@ -36,7 +39,7 @@ def plan_of(run: RunFolder, experiment: Experiment, pipeline: Pipeline) -> Plan:
     procedure = experiment.training.procedure
     try:
         plan = experiment.model.plan_for(pipeline)
-        problems = procedure.problems(plan, pipeline, experiment.training)
+        problems = unfit_pair(experiment) or procedure.problems(plan, pipeline, experiment.training)
         wanted = "multiclass" if pipeline.task in ("next", "tagging") else pipeline.task
         if procedure.task(len(pipeline.targets)) != wanted:
             problems = [Problem((), f"its loss is not one for {pipeline.task}"), *problems]
@@ -54,7 +57,7 @@ def layout_of(experiment: Experiment, pipeline: Pipeline) -> Layout:
     procedure = experiment.training.procedure
     if not isinstance(procedure, Unlabelled):
         return pipeline.layout
-    return replace(pipeline.layout, columns=procedure.columns(experiment.model, pipeline))
+    return replace(pipeline.layout, columns=procedure.written(experiment.model, pipeline))
 
 
 class Predictor:
@@ -75,13 +78,16 @@ class Predictor:
         experiment = experiment or run.experiment()
         self.pipeline = pipeline or run.pipeline()
         plan = plan_of(run, experiment, self.pipeline)
-        procedure, weights = experiment.training.procedure, run.weights(plan)
+        procedure = experiment.training.procedure
+        weights = run.weights(procedure.trained(plan))
         self.layout = layout_of(experiment, self.pipeline)
         self._double = experiment.training.precision == "float64"
         self._experiment, self._plan, self._weights = experiment, plan, weights
         self._place = place = Place(device or "auto", run.manifest.threads, self._double)
         native = stays_native(run.manifest.engine, device, procedure, plan, experiment.training)
         self._network = _forward(procedure, plan, weights, self.pipeline, place, native)
+        if isinstance(procedure, Detecting) and procedure.outliers is not None:
+            self._network = Flagging(self._network, partial(procedure.unusual, experiment.model), run.threshold())
 
     def outputs(self, rows: "Dataset", start: int = 0) -> "Floats":
         """Return the outputs for ``rows`` as an array of ``nnkit.tasks``, regression in the target's own units.
@@ -103,6 +109,19 @@ class Predictor:
         if not isinstance(procedure, Unlabelled):
             return {}
         return procedure.pictures(self._plan, self._weights, self.pipeline, self._place, rows)
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether the model has codes."""
+        return bool(self._experiment.training.procedure.code_columns(self._plan))
+
+    def code_axes(self) -> list[str]:
+        """Return the names of a code's numbers: of codes that are columns those of the columns."""
+        procedure = self._experiment.training.procedure
+        names = procedure.code_names(self._plan)
+        plain = isinstance(self._experiment.model, Clusters) and not self._experiment.model.layers
+        columns = [name for names in self.pipeline.feature_names.values() for name in names]
+        return columns if plain and len(columns) == len(names) else names
 
     def encoder(self) -> tuple[Forward, list[OutputColumn]]:
         """Return what gives codes of rows, and a code's columns; raises ``UsageError`` without any."""

@@ -126,7 +126,8 @@ class Ready:
 
     def initial_weights(self) -> "dict[str, NDArray[Any]]":
         """Return the weights that training begins with: those of pretrained layers, others drawn from the seed."""
-        drawn = self.plan.initial_weights(self.experiment.seed)
+        procedure = self.experiment.training.procedure
+        drawn = procedure.trained(self.plan).initial_weights(self.experiment.seed)
         return drawn | filled(self.plan, self.start.weights, drawn) if self.start else drawn
 
     @property
@@ -161,7 +162,7 @@ def ready_folds(loaded: Loaded) -> Iterator[Ready]:
     """Check and yield the experiment once for each fold of the split, or once where there are no folds."""
     experiment, procedure = loaded.experiment, loaded.experiment.training.procedure
     found = _Problems(loaded.document)
-    found.add(_unfit(experiment))
+    found.add(unfit_pair(experiment))
     with found.collecting():
         splits = prepare_folds if experiment.data.split.folds else _prepare_once
         arguments = (experiment.data, procedure.task, experiment.seed, _inherited(loaded), procedure.quantiles)
@@ -178,7 +179,7 @@ class Seeds:
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self._found = _Problems(loaded.document)
-        self._found.add(_unfit(loaded.experiment))
+        self._found.add(unfit_pair(loaded.experiment))
         with self._found.collecting():
             procedure = loaded.experiment.training.procedure
             self._preparation = preparation(
@@ -230,10 +231,11 @@ def _plan(experiment: Experiment, prepared: Prepared, found: "_Problems") -> Pla
         plan = experiment.model.plan_for(prepared.pipeline)
         training = experiment.training
         procedure = training.procedure
-        problems = procedure.problems(plan, prepared.pipeline, training)
-        if not (problems or found.problems):
-            problems = procedure.row_problems(plan, prepared, training, experiment.seed)
-        found.add(problems or _engine_problems(experiment, plan))
+        if not unfit_pair(experiment):
+            problems = procedure.problems(plan, prepared.pipeline, training)
+            if not (problems or found.problems):
+                problems = procedure.row_problems(plan, prepared, training, experiment.seed)
+            found.add(problems or _engine_problems(experiment, plan))
         check_memory(plan, training.batch_size, physical_memory())
     return plan
 
@@ -276,7 +278,8 @@ class _Problems:
             raise locate(self.document, SpecError(self.problems))
 
 
-def _unfit(experiment: Experiment) -> list[Problem]:
+def unfit_pair(experiment: Experiment) -> list[Problem]:
+    """Return that the procedure does not train such a model, where that is so."""
     model, procedure = experiment.model.type_name, experiment.training.procedure
     if model in procedure.models:
         return []
@@ -288,6 +291,8 @@ def _unfit(experiment: Experiment) -> list[Problem]:
 def _unknown_monitors(experiment: Experiment, prepared: Prepared) -> list[Problem]:
     training, problems = experiment.training, []
     names = training.procedure.history_names(training, prepared.validation is not None)
+    splits = ("train", "validation") if prepared.validation is not None else ("train",)
+    names += [f"{split}_{name}" for split in splits for name in experiment.model.told]
     for index, callback in enumerate(training.callbacks):
         if callback.watched is None or callback.watched in names:
             continue

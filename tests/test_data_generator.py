@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 
@@ -107,6 +108,23 @@ def test_the_seven_segments_are_made_again_and_show_their_digits(root: Path) -> 
     assert clean[2] == "1.00,1.00,0.00,1.00,1.00,0.00,1.00,1,1,0"
     assert clean[8] == "1.00,1.00,1.00,1.00,1.00,1.00,1.00,1,0,1"
     assert len({line[:34] for line in clean}) == 10
+
+
+def test_the_whistles_are_made_again_and_go_where_their_names_say(root: Path) -> None:
+    script = load_script(root / "data" / "make_whistles.py")
+    files = script.clips()
+    assert {path.name: path.read_bytes() for path in (root / "data" / "whistles").iterdir()} == files
+    assert len(files) == 4 * 10 * 3
+    signs = {"rise": (1, 1), "fall": (-1, -1), "bow": (1, -1)}
+    for name, data in files.items():
+        values = np.frombuffer(data[44:], np.uint8).astype(float) - 128
+        parts = np.array_split(values[len(values) // 10 : -len(values) // 10], 4)
+        pitches = [np.abs(np.fft.rfft(part, 4096)).argmax() * script.RATE / 4096 for part in parts]
+        signal, whistler, _ = name.split("_")
+        assert all(0.85 < pitch / script.PITCH[whistler] < 2.3 for pitch in pitches)
+        if signal in signs:
+            halves = np.sign([pitches[1] - pitches[0], pitches[3] - pitches[2]])
+            assert tuple(halves) == signs[signal]
 
 
 def test_the_counting_rhyme_is_made_again_and_its_grammar_holds(root: Path) -> None:

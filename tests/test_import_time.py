@@ -10,7 +10,20 @@ import pytest
 from nnkit.engine.native import kernel
 from tests.commands.pictures import picture_spec
 
-HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "safetensors", "PIL", "tokenizers")
+HEAVY = (
+    "torch",
+    "numpy",
+    "pandas",
+    "sklearn",
+    "matplotlib",
+    "scipy",
+    "pyarrow",
+    "safetensors",
+    "PIL",
+    "soundfile",
+    "soxr",
+    "tokenizers",
+)
 
 PROBE = """
 import sys
@@ -41,6 +54,8 @@ def probe(forbidden: tuple[str, ...], arguments: list[str]) -> None:
         ["show", "layers", "dense"],
         ["show", "transforms", "one_hot"],
         ["show", "augmentations", "rotate"],
+        ["show", "sources", "audio"],
+        ["show", "layers", "mfcc"],
         ["preview", "--help"],
         ["schema"],
     ],
@@ -56,6 +71,10 @@ def test_check_does_without_torch(root: Path) -> None:
 
 def test_check_of_augmentation_does_without_torch(tmp_path: Path) -> None:
     probe(("torch",), ["check", str(picture_spec(tmp_path, ["rotate", "brightness", "mixup"]))])
+
+
+def test_check_of_sound_does_without_torch(root: Path) -> None:
+    probe(("torch", "matplotlib"), ["check", str(root / "experiments" / "whistles.yaml")])
 
 
 WITHOUT_TORCH = ("torch", "pandas", "sklearn", "scipy", "pyarrow")

@@ -167,7 +167,7 @@ def _metrics(experiment: Experiment, pipeline: Pipeline, gates: Sequence[Gate]) 
     """
     procedure = experiment.training.procedure
     if isinstance(procedure, Unlabelled):
-        check_gates(gates, list(procedure.goals()))
+        check_gates(gates, list(procedure.reported_goals()))
         return []
     metrics = list(metrics_of(experiment, pipeline))
     known = {metric.key for metric in metrics}
@@ -206,7 +206,7 @@ def goals_of(experiment: Experiment, metrics: Sequence[Metric]) -> dict[str, Goa
     """Return whether larger or smaller is better, by metric."""
     procedure = experiment.training.procedure
     if isinstance(procedure, Unlabelled):
-        return procedure.goals()
+        return procedure.reported_goals()
     return {metric.key: metric.goal for metric in metrics}
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from nnkit.errors import DivergedError, InterruptError
 from nnkit.files import AppendOnly, keep_lines, make_folder
-from nnkit.procedures.base import Work
-from nnkit.runs.folder import BEST, CHECKPOINTS, HISTORY, LAST, RunFolder
+from nnkit.procedures.base import Place, Work
+from nnkit.procedures.outliers import Detecting, threshold
+from nnkit.runs.folder import BEST, CHECKPOINTS, HISTORY, LAST, THRESHOLD, RunFolder
 from nnkit.runs.manifest import Manifest
 from nnkit.spec import Ready, checkpoints, goal_of
 from nnkit.tensors import write_tensors
@@ -69,7 +70,18 @@ def fit(run: RunFolder, ready: Ready, manifest: Manifest, listener: "Listener", 
     every = checkpoints(training).every_seconds
     trainer = Trainer(make_hooks(run, ready, listener), RunStore(run), listener, stop, every)
     trainer.fit(training.procedure.phases(work), checkpoint)
-    run.write_weights(network.arrays())
+    weights = network.arrays()
+    run.write_weights(weights | _threshold(ready, manifest, weights))
+
+
+def _threshold(ready: Ready, manifest: Manifest, weights: "Arrays") -> "Arrays":
+    """Return the score above which rows are outliers, where the spec asks for them."""
+    procedure, model = ready.experiment.training.procedure, ready.experiment.model
+    if not isinstance(procedure, Detecting) or procedure.outliers is None:
+        return {}
+    place = Place(manifest.device, manifest.threads, ready.experiment.training.precision == "float64")
+    forward = procedure.forward(ready.plan, weights, ready.prepared.pipeline, place)
+    return {THRESHOLD: threshold(procedure, model, forward, ready.prepared.train)}
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnkit.commands.codes import Method, draw_codes
 from nnkit.commands.stored import stored_predictions
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import RunError, UsageError
@@ -22,16 +23,19 @@ from nnkit.runs.folder import (
 )
 
 
-def plot(run: Path, out: Path | None = None) -> list[Path]:
+def plot(run: Path, out: Path | None = None, codes: Method | None = None) -> list[Path]:
     """Draw the pictures of a run into its folder, or into ``out``, and return their paths.
 
     Those are what its files are enough for: a run that was stopped has a history and no predictions; one of several
-    folds has the predictions of all rows, and each fold a history. Raises ``RunError`` where there is nothing to
+    folds has the predictions of all rows, and each fold a history. With ``codes`` the codes of rows are drawn and
+    nothing else, as the method says: for these the data is read again. Raises ``RunError`` where there is nothing to
     draw, ``UsageError`` for a run of several seeds.
     """
     folder = RunFolder.open(run)
     if seeds := folder.manifest.seeds:
         raise UsageError(f"{run}: has several models and no pictures of its own; draw one: {run}/seeds/{seeds[0]}")
+    if codes is not None:
+        return write_pictures(out or folder.path, draw_codes(folder, codes))
     pictures: dict[str, bytes] = {}
     if (folder.path / HISTORY).exists():
         folder.read(HISTORY)

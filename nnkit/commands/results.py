@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from nnkit.commands.codes import code_pictures
 from nnkit.commands.plot import history_pictures, prediction_pictures, tree_pictures, write_pictures
 from nnkit.commands.stored import stored_predictions
 from nnkit.data.dataset import predicted_trees
@@ -46,7 +47,7 @@ def outcome(run: RunFolder, ready: Ready, pictures: bool = True) -> Outcome:
     found = {name: predictor.predictions(rows) for name, rows in known.items()}
     nodes, last = list(found.values())[-1].nodes, list(known.values())[-1]
     trees = None if nodes is None else predicted_trees(last, nodes.outputs, prepared.pipeline.classes)
-    drawn = predictor.pictures(last) if pictures else {}
+    drawn = code_pictures(predictor, last) | predictor.pictures(last) if pictures else {}
     return Outcome(found, trees, drawn)
 
 
@@ -85,7 +86,7 @@ def judge(
     if isinstance(procedure, Unlabelled):
         known = predictions.truth.astype("int64")
         labels = known if (known >= 0).any() else None
-        values = procedure.scores(pipeline, predictions.outputs, labels)
+        values = procedure.reported(experiment.model, pipeline, predictions.outputs, labels)
         return Evaluation("unlabelled", (), {name: defined(value) for name, value in values.items()}, [], None)
     truth, outputs, yardstick = predictions.truth, predictions.outputs, pipeline.yardstick(predictions)
     found = evaluate(

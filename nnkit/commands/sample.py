@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.frames.table import Column, Frame
+    from nnkit.frames.table import Frame
 
 Format: TypeAlias = Literal["csv", "jsonl"]
 TABLES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl"}
@@ -155,27 +155,11 @@ def _table(frame: "Frame", form: Format) -> str:
     """Return columns as CSV with a header, or as JSON Lines."""
     import numpy as np
 
-    columns: list[OutputColumn] = []
-    values: list[NDArray[np.float64]] = []
-    for name, column in frame.items():
-        for part, numbers, words in _parts(name, column):
-            columns.append(OutputColumn(part, words))
-            values.append(numbers)
-    layout = Layout("unlabelled", [], [], columns=columns)
-    outputs = np.stack(values, axis=1)
+    from nnkit.frames.table import flat_columns
+
+    columns = flat_columns(frame)
+    layout = Layout("unlabelled", [], [], columns=[OutputColumn(name, words) for name, _, words in columns])
+    outputs = np.stack([numbers for _, numbers, _ in columns], axis=1)
     if form == "jsonl":
         return json_predictions(outputs, layout)
     return csv_line(layout.header) + csv_predictions(outputs, layout)
-
-
-def _parts(name: str, column: "Column") -> "list[tuple[str, NDArray[np.float64], list[str] | None]]":
-    """Return a column's name, numbers and words; of arrays a column for each of their numbers."""
-    from nnkit.frames.cells import Words
-
-    values = column.values
-    if isinstance(values, Words):
-        return [(name, values.codes.astype("float64"), list(values.words))]
-    if values.ndim == 1:
-        return [(name, values, None)]
-    flat = values.reshape(len(values), -1)
-    return [(f"{name}_{number}", flat[:, number], None) for number in range(flat.shape[1])]

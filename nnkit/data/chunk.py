@@ -26,10 +26,10 @@ class Chunk:
 
     @property
     def raw(self) -> dict[str, Sequence[Any]]:
-        """The raw cells of the rows that can be used, by column; pictures are left out."""
-        from nnkit.frames.kinds import is_picture
+        """The raw cells of the rows that can be used, by column; pictures and sounds are left out."""
+        from nnkit.frames.kinds import is_whole
 
-        return {name: self._used(cells) for name, cells in self.part.cells.items() if not is_picture(cells)}
+        return {name: self._used(cells) for name, cells in self.part.cells.items() if not is_whole(cells)}
 
     def _used(self, cells: Any) -> Sequence[Any]:
         from nnkit.frames.cells import Text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Frame, Raw
 
-WORDS = {"array": "arrays", "image": "pictures", "tree": "trees", "list": "lists"}
+WORDS = {"array": "arrays", "image": "pictures", "audio": "sounds", "tree": "trees", "list": "lists"}
 """What messages call the cells of columns that only features can be."""
 
 

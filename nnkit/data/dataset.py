@@ -168,8 +168,11 @@ def _faults(faults: Mapping[str, str]) -> str:
 
 
 def shape_of(cells: Any) -> Shape:
-    """Return the shape of each cell of a raw column; ``()`` for single values."""
-    return tuple(getattr(cells, "shape", ())[1:])
+    """Return the shape of each cell of a raw column: ``()`` for single values, and a sound's first axis varies."""
+    from nnkit.engine.ragged import Ragged
+
+    shape = tuple(getattr(cells, "shape", ())[1:])
+    return (None, *shape[1:]) if isinstance(cells, Ragged) else shape
 
 
 def check_shapes(raw: "Raw", wanted: Mapping[str, Shape], kinds: "Mapping[str, Kind]", title: str) -> None:

@@ -142,10 +142,10 @@ def _pictures(path: Path, shapes: Mapping[str, Shape]) -> Images:
 
 
 def row_text(part: "Raw", row: int) -> str:
-    """Return a row as text: a line of CSV, or a JSON object where its cells are not all text; without pictures."""
-    from nnkit.frames.kinds import is_picture
+    """Return a row as text: a line of CSV, or a JSON object where not all are text; but pictures and sounds."""
+    from nnkit.frames.kinds import is_whole
 
-    cells = {name: _cell(column, row) for name, column in part.cells.items() if not is_picture(column)}
+    cells = {name: _cell(column, row) for name, column in part.cells.items() if not is_whole(column)}
     if not all(isinstance(cell, str) for cell in cells.values()):
         return json.dumps({name: cell for name, cell in cells.items() if cell is not None}, default=str)
     text = io.StringIO(newline="")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nnkit.frames.kinds import Kind
     from nnkit.frames.table import Raw
 
-CELLS = ("array", "image")
+CELLS = ("array", "image", "audio")
 """The kinds of columns whose cells have a shape."""
 DECLARED = {"code": "category"}
 """What the spec calls a kind where it has another word for it."""
@@ -72,7 +72,8 @@ def _columns(data: Data, known: Known, cells: Iterable[str]) -> list[Problem]:
         for name in known.columns
         if name in others
     ]
-    extra = [name for name in cells if name not in others and name not in known.columns]
+    aside = {name for name in data.source.aside if name not in data.types}
+    extra = [name for name in cells if name not in others | aside and name not in known.columns]
     if extra:
         message = f"the pretrained layers do not take {', '.join(extra):.300}; name what is not used in data.drop"
         found.append(Problem(("data", "drop"), message))

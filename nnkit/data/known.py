@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.piece import Options
 from nnkit.data.sources import SourceChoice
+from nnkit.data.sources.audio import Audio
 from nnkit.data.target import TargetState
 from nnkit.data.transforms import TransformChoice
 from nnkit.data.transforms.base import OnUnseen, State
@@ -13,7 +14,7 @@ from nnkit.data.windows import Windowed
 
 MAX_COLUMNS = 1_000_000
 
-Kind = Literal["number", "category", "code", "boolean", "array", "image", "tree", "list"]
+Kind = Literal["number", "category", "code", "boolean", "array", "image", "audio", "tree", "list"]
 
 
 class Fitted(Options):
@@ -46,6 +47,8 @@ class Known(Options):
     target: TargetState
     target_kinds: dict[str, Kind]
     weight: str | None = None
+    rows: int = Field(default=0, ge=0, le=2**40)
+    """Rows that train, for models that keep them; 0 where nothing is kept of any."""
     on_unseen: OnUnseen = "ignore"
     windows: Windowed | None = None
     """What a forecast knows of its windows."""
@@ -54,3 +57,10 @@ class Known(Options):
     def sources(self) -> list[str]:
         """The columns that targets come from."""
         return list(self.windows.targets if self.windows else self.target.columns)
+
+    @property
+    def sample_rate(self) -> int | None:
+        """The samples a second of inputs that are sound, None where none is."""
+        if not isinstance(self.source, Audio) or "audio" not in self.columns.values():
+            return None
+        return self.source.sample_rate

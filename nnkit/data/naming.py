@@ -79,9 +79,9 @@ def naming(pattern: str) -> Naming:
     doubles = [column for column in columns if columns.count(column) > 1]
     if doubles:
         raise ValueError(f"the pattern has the column {doubles[0]} twice")
-    taken = [column for column in columns if column in ("text", "file")]
+    taken = [column for column in columns if column in ("text", "file", "audio")]
     if taken:
-        raise ValueError(f"{taken[0]} is a column that every document has; call the pattern's another name")
+        raise ValueError(f"{taken[0]} is a column of the source itself; call the pattern's another name")
     return found
 
 

@@ -180,7 +180,7 @@ class Pipeline:
         if any(len(set(names)) < len(names) for names in known.features.values()):
             return False
         cell_shapes = self.cell_shapes()
-        axes = {"array": range(1, 9), "image": range(3, 4)}
+        axes = {"array": range(1, 9), "image": range(3, 4), "audio": range(2, 3)}
         if any(kind in axes and len(cell_shapes[name]) not in axes[kind] for name, kind in known.columns.items()):
             return False
         try:
@@ -224,17 +224,23 @@ class Pipeline:
         """Return the columns of fresh rows with no rows in them."""
         import numpy as np
 
-        cell_shapes = self.cell_shapes()
-        pixels = {name: np.uint8 if kind == "image" else np.float32 for name, kind in self.known.columns.items()}
-        return {name: np.empty((0, *shape), pixels[name]) if shape else [] for name, shape in cell_shapes.items()}
+        from nnkit.frames.sounds import no_samples
 
-    def cell_shapes(self) -> dict[str, tuple[int, ...]]:
+        cell_shapes, kinds = self.cell_shapes(), self.known.columns
+        pixels = {name: np.uint8 if kind == "image" else np.float32 for name, kind in kinds.items()}
+        arrays: dict[str, Any] = {
+            name: np.empty((0, *(axis or 0 for axis in shape)), pixels[name]) if shape else []
+            for name, shape in cell_shapes.items()
+        }
+        return arrays | {name: no_samples() for name, kind in kinds.items() if kind == "audio"}
+
+    def cell_shapes(self) -> dict[str, Shape]:
         """Return the shape of each column's cells, ``()`` for single values: what has axes is an input by itself."""
         known = self.known
         arrays = {
-            names[0]: tuple(known.shapes.get(name, ()))
+            names[0]: self.input_shapes.get(name, ())
             for name, names in known.features.items()
-            if len(names) == 1 and known.columns.get(names[0]) in ("array", "image")
+            if len(names) == 1 and known.columns.get(names[0]) in ("array", "image", "audio")
         }
         return {name: arrays.get(name, ()) for name in known.columns}
 

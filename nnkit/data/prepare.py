@@ -230,7 +230,7 @@ class Preparation:
         fitted, trained = self._fit({name: self.main.frame[name].take(parts["train"]) for name in features})
         chosen = self.inherited.features if self.inherited else choose_features(trained, data.inputs)
         check_numbers(trained, chosen)
-        known = self._known(fitted, trained, chosen, state)
+        known = self._known(fitted, trained, chosen, state, rows=len(parts["train"]))
         pipeline = Pipeline(known)
         made: dict[str, Dataset | None] = dict.fromkeys(PARTS)
         hashes, notes = dict(self.hashes), list(self.notes)
@@ -289,6 +289,7 @@ class Preparation:
         features: dict[str, list[str]],
         target: TargetState,
         windows: Windowed | None = None,
+        rows: int = 0,
     ) -> Known:
         used = {frame[name].source for names in features.values() for name in names}
         before = [] if windows is None else [windows.options.length]
@@ -301,6 +302,7 @@ class Preparation:
             target=target,
             target_kinds={name: self.kinds[name] for name in self.data.targets},
             weight=self.data.weight,
+            rows=rows,
             on_unseen=self.data.on_unseen,
             windows=windows,
         )

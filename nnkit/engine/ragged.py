@@ -22,6 +22,14 @@ class Ragged:
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         return cls(np.concatenate(list(rows)), lengths, lengths.cumsum())
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Ragged]") -> "Ragged":
+        """Put the rows of parts together, of which there is one at least."""
+        starts = np.cumsum([0, *(len(part.values) for part in parts[:-1])])
+        ends = [part.ends + start for part, start in zip(parts, starts, strict=True)]
+        lengths = np.concatenate([part.lengths for part in parts])
+        return cls(np.concatenate([part.values for part in parts]), lengths, np.concatenate(ends))
+
     def __len__(self) -> int:
         return len(self.lengths)
 

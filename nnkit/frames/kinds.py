@@ -10,15 +10,18 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.engine.ragged import Ragged
 from nnkit.frames.cells import Text, Words
 from nnkit.frames.lists import Lists
 from nnkit.frames.pictures import Pictures
+from nnkit.frames.sounds import no_samples
 from nnkit.frames.table import Cells
 from nnkit.frames.trees import Trees, no_trees
 
-Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "image", "tree", "list"]
+Kind: TypeAlias = Literal["number", "category", "code", "boolean", "array", "image", "audio", "tree", "list"]
 """A code is a category written as a number, so that 1, 1.0 and JSON's 1 are one category; an image is an array of bytes
-[height, width, channels], which a network sees as numbers from 0 to 1; a list is one of texts."""
+[height, width, channels], which a network sees as numbers from 0 to 1; audio is samples x channels; a list is one of
+texts."""
 
 ARRAYS = ("array", "image")
 """The kinds whose cells have axes."""
@@ -69,6 +72,8 @@ def infer(cells: Cells, spelling: Spelling) -> Kind:
     """
     if isinstance(cells, Trees):
         return "tree"
+    if isinstance(cells, Ragged):
+        return "audio"
     if isinstance(cells, Lists):
         return "list"
     if is_picture(cells):
@@ -93,6 +98,11 @@ def is_picture(cells: Cells) -> bool:
     return isinstance(cells, Pictures) or (
         isinstance(cells, np.ndarray) and cells.ndim == 4 and cells.dtype == np.uint8
     )
+
+
+def is_whole(cells: Cells) -> bool:
+    """Tell whether raw cells are pictures or sounds, which nobody wants to read as text."""
+    return isinstance(cells, Ragged) or is_picture(cells)
 
 
 def _infer_text(cells: Text, spelling: Spelling) -> Kind:
@@ -159,7 +169,7 @@ def _grouped(thousands: str, decimal: str) -> re.Pattern[str]:
 
 def typed(cells: Cells, kind: Kind, spelling: Spelling) -> Typed:
     """Return the values of raw cells as ``kind``; an array [n, ...] must be asked for as one, pictures as an image."""
-    if isinstance(cells, Pictures | Trees | Lists):
+    if isinstance(cells, Pictures | Ragged | Trees | Lists):
         return Typed(cells, {})
     if isinstance(cells, np.ndarray):
         return _from_array(cells, kind, spelling)
@@ -303,6 +313,10 @@ def _no_arrays(cells: Sequence[Any], spelling: Spelling) -> Typed:
     return Typed(np.full(len(cells), np.nan), {row: f"{_shown(cell)} is no array" for row, cell in enumerate(cells)})
 
 
+def _no_audio(cells: Sequence[Any], spelling: Spelling) -> Typed:
+    return Typed(no_samples(len(cells)), {row: f"{_shown(cell)} is no sound" for row, cell in enumerate(cells)})
+
+
 def _no_trees(cells: Sequence[Any], spelling: Spelling) -> Typed:
     return Typed(no_trees(len(cells)), {row: f"{_shown(cell)} is no tree" for row, cell in enumerate(cells)})
 
@@ -320,6 +334,7 @@ _KINDS: dict[Kind, Callable[[Sequence[Any], Spelling], Typed]] = {
     "code": _codes,
     "array": _no_arrays,
     "image": _no_arrays,
+    "audio": _no_audio,
     "tree": _no_trees,
     "list": _lists,
 }

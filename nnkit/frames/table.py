@@ -15,8 +15,8 @@ from nnkit.frames.trees import Trees, concatenate
 from nnkit.signs import one_line
 
 Cells: TypeAlias = Any
-"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Trees``, ``Lists``, or an array
-[n, ...] with a type."""
+"""Raw cells of a column: ``Text``, a list of text or JSON values, ``Pictures``, ``Ragged`` sounds, ``Trees``,
+``Lists``, or an array [n, ...] with a type."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,8 @@ def _concatenate(pieces: list[Cells]) -> Cells:
         return np.concatenate(pieces)
     if isinstance(pieces[0], Trees):
         return concatenate(pieces)
+    if isinstance(pieces[0], Ragged):
+        return Ragged.joined(pieces)
     if isinstance(pieces[0], Lists):
         return joined(pieces)
     if all(isinstance(piece, Text) for piece in pieces):
@@ -191,3 +193,22 @@ def in_chunks(raw: Raw, rows: int) -> Iterator[Raw]:
         yield Raw(
             {name: cells[part] for name, cells in raw.cells.items()}, raw.lines[part], raw.bad if start == 0 else []
         )
+
+
+def flat_columns(frame: Mapping[str, Column]) -> list[tuple[str, NDArray[np.float64], Sequence[str] | None]]:
+    """Return names, numbers and words of columns, numbers being the places of words where there are some.
+
+    Of arrays there is a column for each of their numbers, ``name_0``, ``name_1``, ...
+    """
+    found: list[tuple[str, NDArray[np.float64], Sequence[str] | None]] = []
+    for name, column in frame.items():
+        values = column.values
+        if isinstance(values, Words):
+            found.append((name, values.codes.astype(np.float64), values.words))
+        elif values.ndim == 1:
+            found.append((name, values, None))
+        else:
+            numbers = int(np.prod(values.shape[1:]))
+            flat = values.reshape(len(values), numbers)
+            found += [(f"{name}_{number}", flat[:, number], None) for number in range(numbers)]
+    return found

@@ -38,6 +38,9 @@ def _way_out(layer: Layer, shape: Shape, ranks: tuple[int, ...]) -> str:
         other = f"{layer.type_name}".replace(f"{rank}d", f"{found}d", 1)
         known = found in RANKS and other != layer.type_name
         return f"; for {AXES[found]} x channels there is {other}" if known else "; take axes away by reshape"
+    if len(shape) == rank and rank > 1 and None not in shape[1:] and shape[0] is None:
+        layer_text = f"{{type: reshape, shape: [{_listed(shape[1:])}, 1]}}"
+        return f"; add the axis of channels above it by {{type: time_distributed, layer: {layer_text}}}"
     if len(shape) == rank and None not in shape:
         return f"; add the axis of channels above it by {{type: reshape, shape: [{_listed(shape)}, 1]}}"
     if found == 0 and shape[0] is not None:

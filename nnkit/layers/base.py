@@ -93,6 +93,14 @@ class Layer(Piece):
         """Return the layer as it is where the data has one vocabulary, of ``count`` tokens."""
         return self
 
+    def at_rate(self, rate: int) -> "Layer":
+        """Return the layer as it is where the data is sound, of so many samples a second; raises ``ShapeError``."""
+        return self
+
+    def usual_steps(self, steps: int) -> int:
+        """Return how long an axis that varies usually is in the output, where it is so long in the input."""
+        return steps
+
     def native(self, *inputs: Shape) -> "list[Op] | None":
         """Return what the native engine does for the layer, or None where it cannot; the weights have their own names.
 

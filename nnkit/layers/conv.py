@@ -60,6 +60,10 @@ class Windowed(Activated):
         moves = zip(sizes, window.extents, window.strides, strict=True)
         return tuple(count(size, covered, stride, self.padding) for size, covered, stride in moves)
 
+    def usual_steps(self, steps: int) -> int:
+        """Return the kernel's usual number of places on an axis that varies."""
+        return max(1, steps // self.axes("strides")[0])
+
     def window(self) -> Window:
         """Return the kernel's geometry; raises ``ShapeError`` where an option has not a number for each axis."""
         return Window(self.axes("kernel_size"), self.axes("strides"), self.axes("dilation_rate"), self.padding)

@@ -34,6 +34,11 @@ class Pool(Layer):
         size = per_axis(self, "pool_size", self.pool_size, rank)
         return size, size if self.strides is None else per_axis(self, "strides", self.strides, rank)
 
+    def usual_steps(self, steps: int) -> int:
+        """Return the usual number of windows on an axis that varies."""
+        strides = self.pool_size if self.strides is None else self.strides
+        return max(1, steps // (strides if isinstance(strides, int) else strides[0]))
+
     def out_shape(self, *inputs: Shape) -> Shape:
         """Return the number of windows on each axis, and the channels."""
         sizes, channels = spatial(self, inputs)

@@ -132,3 +132,30 @@ class SequencePool(OverSteps):
         from nnkit.nn import positions
 
         return positions.SequencePool(self.mode)
+
+
+@LAYERS.register("repeat_vector")
+class RepeatVector(Layer):
+    """Gives each row as so many equal steps: Keras' RepeatVector, by which a decoder makes a sequence of a code.
+
+    Input `features`, output `n x features`.
+    """
+
+    example = Example({"n": 3})
+
+    n: int = Field(gt=0, description="Number of steps.")
+
+    def out_shape(self, *inputs: Shape) -> Shape:
+        """Return the steps and the features; raises ``ShapeError`` where the input has other axes."""
+        shape = one(self, inputs)
+        if len(shape) != 1:
+            raise ShapeError(
+                f"repeat_vector needs one axis of features, got {show(shape)}; put a flatten in front of it"
+            )
+        return (self.n, *shape)
+
+    def build(self, *inputs: Shape) -> "torch.nn.Module":
+        """Return the module."""
+        from nnkit.nn import basic
+
+        return basic.Apply(lambda x: x[:, None].expand(-1, self.n, -1))

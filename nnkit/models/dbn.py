@@ -62,7 +62,9 @@ class DeepBelief(Model):
         default=INITIALIZERS.decode("glorot_uniform"), description="How kernels are drawn before pretraining."
     )
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> Plan:
+    def plan(
+        self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None, sample_rate: int | None = None
+    ) -> Plan:
         """Lay the net out, by its own head; raises ``SpecError`` with every mistake."""
         if self.head is None:
             raise TypeError("the head of a dbn follows from the classes: use plan_for")

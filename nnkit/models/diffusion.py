@@ -70,7 +70,9 @@ class Diffusion(Model):
             raise ValueError(f"expected the smaller of two different values first, found {value}")
         return value
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> DiffusionPlan:
+    def plan(
+        self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None, sample_rate: int | None = None
+    ) -> DiffusionPlan:
         """Lay the network out, without labels; raises ``SpecError`` with every mistake."""
         return self._laid_out(row_shape(self.type_name, inputs), {}, None)
 

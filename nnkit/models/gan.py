@@ -71,7 +71,9 @@ class Gan(Model):
         examples=[[{"type": "dense", "units": 1}]],
     )
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> GanPlan:
+    def plan(
+        self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None, sample_rate: int | None = None
+    ) -> GanPlan:
         """Lay both networks out, without labels; raises ``SpecError`` with every mistake."""
         return self.laid_out(row_shape(self.type_name, inputs), inputs, {})
 

@@ -9,7 +9,7 @@ from nnkit.errors import Path, Problem, SpecError, show_path
 from nnkit.layers.base import Layer, ShapeError, Weight
 from nnkit.layers.node import Node, array_shape
 from nnkit.layers.repeat import Composite
-from nnkit.models.plan import Plan, PlannedNode, value_name
+from nnkit.models.plan import SECONDS, STEPS, Plan, PlannedNode, value_name
 from nnkit.shapes import Shape, show
 
 MAX_NODES = 100_000
@@ -35,34 +35,41 @@ def lay_out(
     root: Path = ROOT,
     first: str | None = None,
     spare: str | None = "take it out of data.inputs",
+    sample_rate: int | None = None,
 ) -> Plan:
     """Return the plan of a network; raises ``SpecError`` with every mistake.
 
     ``vocabularies`` says how many tokens there are in each input of tokens, ``root`` where the list is in the spec.
     The first layer reads the input ``first`` where it names none, or the only one. ``spare`` says what else to do about
-    an input that nobody reads.
+    an input that nobody reads. ``sample_rate`` is that of sounds.
     """
     names = {name: value_name(name) for name in inputs}
     layout = _Layout(
         {names[name]: shape for name, shape in inputs.items()},
         {names[name]: count for name, count in vocabularies.items()},
         root,
+        sample_rate,
     )
     above = names[first] if first else next(iter(names.values())) if len(names) == 1 else None
     layout.add_list(nodes, Scope({value: value for value in names.values()}, above=above), root)
     layout.check_unread(spare)
     if layout.problems:
         raise SpecError(layout.problems)
-    return Plan(tuple(layout.nodes), dict(inputs))
+    return Plan(tuple(layout.nodes), dict(inputs), layout.usual)
 
 
 class _Layout:
     """The network as far as it has been read."""
 
-    def __init__(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int], root: Path) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int], root: Path, sample_rate: int | None
+    ) -> None:
         self.root = root
         self.inputs = tuple(inputs)
         self.vocabularies = vocabularies
+        self.sample_rate = sample_rate
+        self.usual = STEPS if sample_rate is None else SECONDS * sample_rate
+        self.steps = dict.fromkeys(inputs, self.usual)
         self.sizes = dict(vocabularies)
         """How many tokens there are in each value that is still one of tokens."""
         self.shapes: dict[str, Shape | None] = dict(inputs)
@@ -166,6 +173,8 @@ class _Layout:
         if len(self.vocabularies) == 1:
             node = node.model_copy(update={"layer": node.layer.of_tokens(*self.vocabularies.values())})
         try:
+            if self.sample_rate is not None:
+                node = node.model_copy(update={"layer": node.layer.at_rate(self.sample_rate)})
             output = node.layer.out_shape(*known)
             weights = node.layer.weights(*known)
         except ShapeError as error:
@@ -174,7 +183,8 @@ class _Layout:
             return
         self.check_weights(node, weights, path)
         self.shapes[name] = output
-        self.nodes.append(PlannedNode(name, node, reads, known, output, path, weights))
+        self.steps[name] = node.layer.usual_steps(max(self.steps[value] for value in reads))
+        self.nodes.append(PlannedNode(name, node, reads, known, output, path, weights, self.steps[name]))
 
     def check_weights(self, node: Node, weights: Mapping[str, Weight], path: Path) -> None:
         """Compare the weights that are set by hand with those that the layer has."""

@@ -39,6 +39,11 @@ def endings(nodes: Sequence[Node]) -> Iterator[str]:
             yield from (f"{layer.name}/{number}" for number in range(1, layer.node.layer.times + 1))
 
 
+def names_of(nodes: Sequence[Node]) -> list[str]:
+    """Return the names that the layers of a list have there."""
+    return [layer.name for layer in named(nodes, "input")]
+
+
 def below_last(nodes: Sequence[Node]) -> str | None:
     """Return the only layer that the last one reads; None where that is the data, or several."""
     *below, last = named(nodes, "input")

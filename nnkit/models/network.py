@@ -20,6 +20,11 @@ class Network(Model):
 
     layers: list[Node] = Field(min_length=1, description="The layers, from input to output.")
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> Plan:
+    def plan(
+        self,
+        inputs: Mapping[str, Shape],
+        vocabularies: Mapping[str, int] | None = None,
+        sample_rate: int | None = None,
+    ) -> Plan:
         """Lay the network out; raises ``SpecError`` with every mistake."""
-        return lay_out(self.layers, inputs, vocabularies or {})
+        return lay_out(self.layers, inputs, vocabularies or {}, sample_rate=sample_rate)

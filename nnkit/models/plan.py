@@ -28,7 +28,8 @@ BLOCK_VALUES = 2**24
 RISING = ("relu", "relu6")
 """Activations that may change places with a maximum: no larger value becomes a smaller one, and torch keeps to it."""
 STEPS = 256
-"""What an axis that varies is taken for."""
+SECONDS = 4
+"""What an axis that varies is taken for, and how long a sound."""
 FLOAT_BYTES = 4
 COPIES = 4
 """Arrays of each weight in training: itself, its gradient, and two of Adam's."""
@@ -50,11 +51,18 @@ class PlannedNode:
     output: Shape
     path: Path
     weights: Mapping[str, Weight]
+    steps: int = STEPS
+    """How long the output's axis is taken for, where it varies."""
 
     @property
     def layer(self) -> Layer:
         """The layer itself."""
         return self.node.layer
+
+    @property
+    def values(self) -> int:
+        """The number of values in a row of the output."""
+        return usual_size(self.output, self.steps)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,8 @@ class Plan:
 
     nodes: tuple[PlannedNode, ...]
     inputs: Mapping[str, Shape]
+    steps: int = STEPS
+    """How long axes of inputs are taken for that vary."""
 
     @property
     def output_shape(self) -> Shape:
@@ -183,20 +193,27 @@ class Plan:
     @property
     def block_rows(self) -> int:
         """How many rows go through the network at once outside of training: a power of two that follows from it."""
-        values = sum(usual_size(node.output) for node in self.nodes)
+        values = sum(node.values for node in self.nodes) + (self.input_values if self.steps > STEPS else 0)
         most = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, values)))
         return 1 << (most.bit_length() - 1)
+
+    @property
+    def input_values(self) -> int:
+        """The number of values in a row of all inputs."""
+        return sum(usual_size(shape, self.steps) for shape in self.inputs.values())
 
     def multiplications(self) -> int:
         """Estimate the multiplications of a row's forward pass: those of each weight at each place of the output."""
         return sum(
-            weight.size * usual_size(node.output[:-1]) for node in self.nodes for weight in node.weights.values()
+            weight.size * usual_size(node.output[:-1], node.steps)
+            for node in self.nodes
+            for weight in node.weights.values()
         )
 
     def memory(self, batch_size: int) -> int:
         """Estimate the bytes that training takes: weights, gradients, Adam's state, and each layer's values twice."""
         parameters = sum(weight.size for weight in self.weights().values())
-        values = sum(usual_size(node.output) for node in self.nodes) + sum(map(usual_size, self.inputs.values()))
+        values = sum(node.values for node in self.nodes) + self.input_values
         return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * values)
 
 
@@ -210,7 +227,7 @@ class PartedPlan(Plan):
     def of(cls, parts: Mapping[str, Plan], inputs: Mapping[str, Shape]) -> Self:
         """Return the plan of ``parts`` in the order in which they are listed; ``inputs`` are the data's."""
         nodes = tuple(_in_part(name, node, part) for name, part in parts.items() for node in part.nodes)
-        return cls(nodes, dict(inputs), dict(parts))
+        return cls(nodes, dict(inputs), next(iter(parts.values())).steps, dict(parts))
 
     def build(self) -> "PartedNetwork":  # type: ignore[override]
         """Return the torch networks; their weights are allocated and not yet drawn."""
@@ -226,9 +243,9 @@ def _in_part(part: str, node: PlannedNode, plan: Plan) -> PlannedNode:
     return replace(node, name=f"{part}/{node.name}", reads=reads)
 
 
-def usual_size(shape: Shape) -> int:
-    """Return the number of values in a row of ``shape``, an axis that varies taken for ``STEPS`` long."""
-    return size(shape) * (STEPS if None in shape else 1)
+def usual_size(shape: Shape, steps: int) -> int:
+    """Return the number of values in a row of ``shape``, an axis that varies taken for ``steps`` long."""
+    return size(shape) * (steps if None in shape else 1)
 
 
 def check_memory(plan: Plan, batch_size: int, available: int) -> None:
@@ -250,7 +267,7 @@ def check_memory(plan: Plan, batch_size: int, available: int) -> None:
 
 def _node_bytes(node: PlannedNode, batch_size: int) -> int:
     parameters = sum(weight.size for weight in node.weights.values())
-    return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * usual_size(node.output))
+    return FLOAT_BYTES * (COPIES * parameters + 2 * batch_size * node.values)
 
 
 def human_bytes(count: float) -> str:

@@ -48,7 +48,9 @@ class RestrictedBoltzmann(Model):
         description="How the kernel is drawn before training.",
     )
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> Plan:
+    def plan(
+        self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None, sample_rate: int | None = None
+    ) -> Plan:
         """Lay the machine out; raises ``SpecError`` for inputs that it cannot take."""
         [(name, shape)] = only_numbers(self.type_name, inputs, vocabularies or {}).items()
         if self.binarise is not None and self.visible == "gaussian":

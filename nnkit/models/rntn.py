@@ -58,7 +58,12 @@ class Rntn(Model):
         default=INITIALIZERS.decode({"type": "normal", "stddev": 0.1}), description="How word vectors are drawn."
     )
 
-    def plan(self, inputs: Mapping[str, Shape], vocabularies: Mapping[str, int] | None = None) -> Plan:
+    def plan(
+        self,
+        inputs: Mapping[str, Shape],
+        vocabularies: Mapping[str, int] | None = None,
+        sample_rate: int | None = None,
+    ) -> Plan:
         """Refuse inputs without classes: the model's size follows from them."""
         raise TypeError("an rntn is laid out for data and its classes: use plan_for")
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from nnkit.nn.basic import Function, empty
 from nnkit.nn.sequence import Lengths, SequenceModule, first, zeroed
-from nnkit.nn.spatial import FORMATS, channels_first, channels_last, check_room, pad, planar
+from nnkit.nn.spatial import FORMATS, channels_first, channels_last, check_room, lengthened, pad, planar
 from nnkit.nn.windows import Window, transposed
 
 CONVOLVE = {4: nn.functional.conv2d, 5: nn.functional.conv3d}
@@ -46,6 +46,9 @@ def without_lone_strides(x: Tensor, window: Window) -> tuple[Tensor, Window]:
 
 def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Convolve [n, *axes, c] by a kernel in torch's layout; returns [n, *axes, filters]."""
+    least = window.extents[0] if window.padding == "valid" else 1
+    if x.shape[1] < least:  # A batch of rows that are too short gives what these give in one with longer rows.
+        return convolve(lengthened(x, least), kernel, bias, window, groups)[:, :0]
     if window.padding == "valid":
         check_room(x.shape[1:-1], window.extents)
     if x.shape[-1] == 1:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nnkit.nn.sequence import Lengths, SequenceModule, first, together
-from nnkit.nn.spatial import channels_first, channels_last, check_room, pad, planar
+from nnkit.nn.spatial import channels_first, channels_last, check_room, lengthened, pad, planar
 from nnkit.nn.windows import padding
 
 Functions = dict[int, Callable[..., Tensor]]
@@ -37,7 +37,9 @@ class Pool(SequenceModule):
         return None if ends is None else ((ends - self.size[0]) // self.strides[0] + 1).clamp(min=0)
 
     def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
-        """Pool; raises ``DataError`` where no window fits."""
+        """Pool; rows in which no window fits have no steps any more."""
+        if x.shape[1] < self.size[0] and not self.same:
+            return self.forward(lengthened(x, self.size[0]))[:, :0]
         sizes = x.shape[1:-1]
         before, skipped = self._same(sizes) if self.same else self._valid(sizes)
         y = channels_first(x)
@@ -92,7 +94,7 @@ class GlobalPool(SequenceModule):
     def forward(self, x: Tensor, lengths: Lengths = ()) -> Tensor:
         """Pool; a row without steps gives zeros."""
         axes = tuple(range(1, x.dim() - 1))
-        if first(lengths) is not None:
+        if first(lengths) is not None or not x.shape[1]:
             x = together(x, first(lengths), "max" if self.largest else "mean").unsqueeze(1)
         return x.amax(axes, self.keepdims) if self.largest else x.mean(axes, self.keepdims)
 

@@ -36,6 +36,11 @@ def pad(x: Tensor, pads: Sequence[tuple[int, int]]) -> Tensor:
     return nn.functional.pad(x, [amount for pair in reversed(pads) for amount in pair])
 
 
+def lengthened(x: Tensor, steps: int) -> Tensor:
+    """Return ``x`` [n, steps, ...] with zeros behind its steps, so that there are ``steps``."""
+    return pad(x, [(0, steps - x.shape[1]), *[(0, 0)] * (x.dim() - 2)])
+
+
 def check_room(sizes: Sequence[int], windows: Sequence[int]) -> None:
     """Raise ``DataError`` where a batch's axes are shorter than windows, as only axes of varying length can be."""
     if any(size < window for size, window in zip(sizes, windows, strict=True)):

@@ -140,7 +140,7 @@ class Procedure(Piece):
         return []
 
     def trained(self, plan: "Plan") -> "Plan":
-        """Return the plan of the network that is trained and saved; its weights are the plan's own."""
+        """Return the plan of the network that is trained and saved: that of the model, or one with more parts."""
         return plan
 
     def not_native(self, plan: "Plan", loop: Loop) -> str | None:

@@ -36,7 +36,8 @@ class Unlabelled(Procedure):
         """Return what does not fit: metrics, which compare predictions with targets."""
         if not loop.metrics:
             return []
-        message = f"metrics compare with targets, and {self.type_name} reports {', '.join(self.goals())}; leave it out"
+        reported = ", ".join(self.reported_goals())
+        message = f"metrics compare with targets, and {self.type_name} reports {reported}; leave it out"
         return [Problem(("training", "metrics"), message)]
 
     def history_names(self, loop: Loop, validation: bool) -> list[str]:
@@ -54,8 +55,12 @@ class Unlabelled(Procedure):
         return row_order(train, loop, seed, self.type_name)
 
     def columns(self, model: Model, pipeline: Pipeline) -> list[OutputColumn]:
-        """Return what ``predict`` writes for each row."""
+        """Return what the model gives for each row."""
         raise TypeError(f"{type(self).__name__} does not say what it gives for a row")
+
+    def written(self, model: Model, pipeline: Pipeline) -> list[OutputColumn]:
+        """Return all columns that ``predict`` writes for each row."""
+        return self.columns(model, pipeline)
 
     def forward(self, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place) -> Forward:
         """Return what computes the ``columns`` of rows."""
@@ -73,6 +78,22 @@ class Unlabelled(Procedure):
         ``truth`` is None where no row has a label.
         """
         raise TypeError(f"{type(self).__name__} does not say what it reports")
+
+    def reported(
+        self, model: Model, pipeline: Pipeline, outputs: "NDArray[np.float64]", truth: "NDArray[np.int64] | None"
+    ) -> dict[str, float]:
+        """Return all that is reported of rows by all columns that ``predict`` writes."""
+        return self.scores_by(model, pipeline, outputs, truth)
+
+    def scores_by(
+        self, model: Model, pipeline: Pipeline, outputs: "NDArray[np.float64]", truth: "NDArray[np.int64] | None"
+    ) -> dict[str, float]:
+        """Return the ``scores`` of rows where they follow from the model too."""
+        return self.scores(pipeline, outputs, truth)
+
+    def reported_goals(self) -> dict[str, Goal]:
+        """Return the names of what is ``reported``, and whether larger or smaller is better."""
+        return self.goals()
 
     def pictures(
         self, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place, rows: "Dataset"

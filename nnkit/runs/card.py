@@ -123,6 +123,8 @@ def _use(experiment: Experiment, manifest: Manifest) -> list[str]:
     what, name = "a CSV or JSON Lines file of new rows", "rows.csv"
     if source.type_name in ("idx", "images"):
         what, name = "a folder of pictures or a picture file", "pictures"
+    elif source.type_name == "audio":
+        what, name = "a folder of clips or an audio file", "clips"
     elif source.own_format:
         what, name = f"a file of new rows, written as the source `{source.type_name}` reads them", "rows.txt"
     return [

@@ -60,6 +60,9 @@ CHECKPOINTS = "checkpoints"
 LAST = "checkpoints/last.safetensors"
 BEST = "checkpoints/best.safetensors"
 
+THRESHOLD = "threshold"
+"""What the weights have beside those of the network in a run that looks for outliers; no weight has a name so short."""
+
 FIXED = frozenset({SPEC, RESOLVED, PIPELINE, PRETRAINED_WEIGHTS, PRETRAINED_PIPELINE})
 """What is written before training and never changes."""
 RESOLVED_BYTES = 2**26
@@ -336,11 +339,20 @@ class RunFolder:
     def weights(self, plan: Plan) -> "dict[str, NDArray[np.generic]]":
         """Return the model's weights by name, each as ``plan`` has it; raises ``RunError`` for any that is not."""
         arrays, _ = read_tensors(self.check(WEIGHTS))
+        arrays.pop(THRESHOLD, None)
         problems = _misfits(plan, arrays)
         if problems:
             listed = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
             raise RunError(f"{self.path / WEIGHTS}: not the weights of this run's network: {listed}")
         return arrays
+
+    def threshold(self) -> float:
+        """Return the score above which rows are outliers; raises ``RunError`` where the weights have none."""
+        arrays, _ = read_tensors(self.check(WEIGHTS))
+        found = arrays.get(THRESHOLD)
+        if found is None or found.shape != (1,) or found.dtype.kind != "f":
+            raise RunError(f"{self.path / WEIGHTS}: has no {THRESHOLD} of outliers; copy the run folder again")
+        return float(found[0])
 
 
 def _refuse_strange(path: Path) -> None:

@@ -14,8 +14,10 @@ from nnkit.errors import Path, Problem, RunError, SpecError, show_path
 from nnkit.layers.node import Node
 from nnkit.layers.pretrained import Pretrained, weights_file
 from nnkit.layers.repeat import Block, Composite
+from nnkit.models.autoencoder import ENCODER, Autoencoder
+from nnkit.models.clusters import Clusters
 from nnkit.models.layout import MAX_LISTED, ROOT, lay_out
-from nnkit.models.lower import below_last, data_names, endings, lower, taken_over
+from nnkit.models.lower import below_last, data_names, endings, lower, names_of, taken_over
 from nnkit.models.network import Network
 from nnkit.models.plan import Plan
 from nnkit.runs.folder import RunFolder
@@ -40,7 +42,7 @@ def load_whole(spec: FilePath, overrides: Sequence[str] = (), fetch: bool = True
     """
     loaded = load(spec, overrides)
     model = loaded.experiment.model
-    if not isinstance(model, Network) or not any(_is_pretrained(node) for node in _all(model.layers)):
+    if not isinstance(model, Network | Clusters) or not any(_is_pretrained(node) for node in _all(model.layers)):
         return loaded
     try:
         return _opened(loaded, model, fetch)
@@ -70,7 +72,7 @@ class _Found:
     absent: list[str] = field(default_factory=list)
 
 
-def _opened(loaded: Loaded, model: Network, fetch: bool) -> Loaded:
+def _opened(loaded: Loaded, model: Network | Clusters, fetch: bool) -> Loaded:
     found, count = _Found(), 0
     for index, node in enumerate(model.layers):
         path: Path = (*ROOT, index)
@@ -116,24 +118,52 @@ def _open_run(node: Node, layer: Pretrained, path: Path, found: _Found) -> None:
     run = RunFolder.open(layer.run)
     run.check_usable()
     experiment, pipeline = run.experiment(), run.pipeline()
-    if not isinstance(experiment.model, Network):
-        message = f"the run's model is a {experiment.model.type_name}; expected a network, of which layers can be taken"
-        raise SpecError([Problem((*path, "run"), message)])
+    source = _source(experiment, layer, path)
     arrays = run.weights(_plan(run, experiment, pipeline))
-    base = _lower_part(experiment.model, layer, pipeline, path)
+    base = [_at_rate(below, pipeline) for below in _lower_part(source, layer, pipeline, path)]
     inputs = {f"input.{name}" if name != "input" else name: name for name in pipeline.input_shapes}
     used = [inputs[name] for name in inputs if name in data_names(base)]
     shapes = {name: pipeline.input_shapes[name] for name in used}
     name = str(node.name)
-    found.weights |= {f"{name}/{key}": arrays[key] for key in lay_out(base, shapes, pipeline.vocabularies).weights()}
+    weights = lay_out(base, shapes, pipeline.vocabularies, sample_rate=pipeline.known.sample_rate).weights()
+    found.weights |= {f"{name}/{key}": arrays[source.prefix + key] for key in weights}
     found.inherited = pipeline.only(used)
-    found.origin[name] = f"the layers of {layer.run} up to {layer.until or below_last(experiment.model.layers)}"
+    found.origin[name] = f"the layers of {layer.run} up to {layer.until or source.usual}"
     block = Block(layers=[taken_over(each, node.trainable) for each in base])
     found.layers.append(Node(layer=block, name=name))
 
 
-def _lower_part(model: Network, layer: Pretrained, pipeline: Pipeline, path: Path) -> list[Node]:
-    until = layer.until or below_last(model.layers)
+def _at_rate(node: Node, pipeline: Pipeline) -> Node:
+    """Return a layer that says for what rate of sounds it is made, as a source of another rate cannot feed it."""
+    if pipeline.known.sample_rate is None:
+        return node
+    return node.model_copy(update={"layer": node.layer.at_rate(pipeline.known.sample_rate)})
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A list of layers of a run's model, up to where they are taken usually, and how the names of its weights begin."""
+
+    layers: Sequence[Node]
+    usual: str | None
+    prefix: str = ""
+
+
+def _source(experiment: Experiment, layer: Pretrained, path: Path) -> _Source:
+    """Return the layers of a run that others can build upon; raises ``SpecError`` for a model that has none."""
+    model = experiment.model
+    if isinstance(model, Network):
+        return _Source(model.layers, below_last(model.layers))
+    if isinstance(model, Autoencoder):
+        return _Source(model.encoder, names_of(model.encoder)[-1], f"{ENCODER}/")
+    message = (
+        f"the run's model is a {model.type_name}; expected a network or an autoencoder, of which layers can be taken"
+    )
+    raise SpecError([Problem((*path, "run"), message)])
+
+
+def _lower_part(model: _Source, layer: Pretrained, pipeline: Pipeline, path: Path) -> list[Node]:
+    until = layer.until or model.usual
     if until is None:
         message = f"until is missing: the last layer of {layer.run} does not read just one layer, which would be it"
         raise SpecError([Problem((*path, "until"), message)])
