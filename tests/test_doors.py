@@ -17,6 +17,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "frames/archives.py": ("tarfile", "tarfile.*", "zipfile", "zipfile.*", ".open"),
     "frames/arrays.py": ("numpy.lib.format.read_magic", "numpy.lib.format.read_array_header_?_0"),
     "frames/decoding.py": ("PIL.Image.open",),
+    "frames/sounds.py": ("soundfile", "soundfile.SoundFile", "soundfile.SoundFileError"),
     "frames/picture_cache.py": ("numpy.load", ".read_bytes"),
     "data/sources/parquet.py": ("pyarrow", "pyarrow.parquet", "pyarrow.parquet.ParquetFile", "pyarrow.ArrowException"),
     "nn/public.py": ("huggingface_hub",),

@@ -24,8 +24,15 @@ MAKERS = {"digits_gan", "digits_diffusion", "mnist_gan", "mnist_diffusion"}
 """Experiments whose models make rows."""
 AUTOENCODERS = {"digits_autoencoder", "digits_vae", "mnist_autoencoder", "mnist_vae"}
 """Experiments whose models give rows back; the variational ones also make rows."""
+MACHINES = {"digits_rbm", "mnist_rbm"}
+NETS = {"digits_dbn", "mnist_dbn"}
+"""Experiments whose layers are pretrained, one phase each, before the epochs of the net."""
 NO_CONFUSION = (
-    AUTOENCODERS | {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"} | FORECASTS | MAKERS
+    AUTOENCODERS
+    | MACHINES
+    | {"multi_label", "diabetes_regression", "character_model", "shakespeare_lstm"}
+    | FORECASTS
+    | MAKERS
 )
 BY_HAND = {
     "forward_two_layers": [364],
@@ -171,7 +178,9 @@ def test_trains_to_a_whole_run_folder(
     confusion = {"confusion_matrix.csv", "confusion_matrix.png"}
     classifies = spec.stem not in NO_CONFUSION | set(BY_HAND)
     assert ALWAYS | (confusion if classifies else set()) <= {path.name for path in folder.iterdir()}
-    assert len((folder / "history.jsonl").read_text().splitlines()) == 2
+    phases = [json.loads(line)["phase"] for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert phases.count(phases[0 if spec.stem in MACHINES else -1]) == 2
+    assert (len(phases) > 2) == (spec.stem in MACHINES | NETS)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert ("test" in metrics) == (spec.stem not in BY_HAND)
     expected = [metric.key for metric in load(spec).experiment.training.metrics]
@@ -179,7 +188,7 @@ def test_trains_to_a_whole_run_folder(
     beside = {name for values in metrics.values() for name in list(values)[len(expected) :]}
     assert ({name.partition("_")[0] for name in beside} == {"naive", "seasonal"}) == (spec.stem in FORECASTS)
     assert (folder / "forecast.png").exists() == (spec.stem in FORECASTS)
-    assert (folder / "samples.png").exists() == (spec.stem in MAKERS | {"digits_vae", "mnist_vae"})
+    assert (folder / "samples.png").exists() == (spec.stem in MAKERS | MACHINES | {"digits_vae", "mnist_vae"})
     assert (folder / "reconstructions.png").exists() == (spec.stem in AUTOENCODERS)
 
 

@@ -269,7 +269,7 @@ def test_what_a_forecast_cannot_do(
     assert "--keep: a forecast is of rows that are not in the input" in err
     code, _, err = nnkit(capsys, "predict", folder, path, "--format", "trees")
     assert code == 2
-    assert "--format trees: the model does not predict trees; use csv or jsonl" in err
+    assert "--format trees: the model forecasts numbers; use csv or jsonl" in err
     empty = tmp_path / "empty.csv"
     empty.write_text("shop,day,sales,price\n")
     code, _, err = nnkit(capsys, "predict", folder, empty)

@@ -21,7 +21,7 @@ def test_every_augmentation_passes_check_with_its_defaults_and_is_torchs(tmp_pat
     report = check(picture_spec(tmp_path, EVERYTHING))
     assert report.engine == "torch"
     assert report.augmented == {"input": EVERYTHING}
-    assert ("training input", ", ".join(EVERYTHING)) in check_tables(report)[1].rows
+    assert ["training input", ", ".join(EVERYTHING)] in check_tables(report)[1].rows
     assert report.engine_reason == "the native engine is left out: data.augment is torch's"
     without = check(picture_spec(tmp_path, []))
     assert without.engine_reason != report.engine_reason
