@@ -1,7 +1,6 @@
 """The command line: each command's options, and how the process ends. What a command needs is imported when it runs."""
 
 import gc
-import io
 import signal
 import sys
 from pathlib import Path
@@ -22,13 +21,12 @@ from nnkit.console import (
     print_text,
     report_error,
     say,
+    source_of,
     stdout,
 )
 from nnkit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from nnkit.commands.predict import PredictSummary
 
 app = typer.Typer(
@@ -118,13 +116,14 @@ def evaluate(
     json: flags.Json = False,
 ) -> None:
     """Print a run's metrics and confusion matrix, or what a classifier says of the rows that it draws."""
-    from nnkit.commands import evaluate as known
-    from nnkit.commands import quality as drawn
-
     if classifier is None:
+        from nnkit.commands import evaluate as known
+
         flags.refuse(context, "there is no --classifier", {"-n": count, "--seed": seed, "--steps": steps})
         print_report(known.evaluate(run, data, device=device, fail_under=fail_under or []), json)
     else:
+        from nnkit.commands import quality as drawn
+
         wanted = drawn.Wanted(count, seed, steps)
         print_report(drawn.quality(run, classifier, data, wanted, device=device, fail_under=fail_under or []), json)
 
@@ -145,7 +144,7 @@ def predict(
     from nnkit.commands.predict import predict as command
 
     summary = command(
-        run, _input(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        run, source_of(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
         rejects=rejects, chunk_rows=chunk_rows, device=device,
     )  # fmt: skip
     _say_rows(summary, rejects, quiet)
@@ -167,7 +166,7 @@ def encode(
     from nnkit.commands.encode import encode as command
 
     summary = command(
-        run, _input(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
+        run, source_of(data), stdout(), format=form.value if form else None, columns=flags.names(columns), keep=keep,
         rejects=rejects, chunk_rows=chunk_rows, device=device,
     )  # fmt: skip
     _say_rows(summary, rejects, quiet)
@@ -178,12 +177,6 @@ def _say_rows(summary: "PredictSummary", rejects: Path | None, quiet: bool) -> N
         from nnkit.summaries import predict_lines
 
         say(predict_lines(summary, rejects))
-
-
-def _input(data: str | None) -> "Path | BinaryIO | None":
-    if data == "-":
-        return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
-    return None if data is None else Path(data)
 
 
 @app.command()
@@ -300,7 +293,7 @@ def trace(
     if json and form and out is None:
         raise UsageError("--format prints the drawing and --json the numbers; add --out FILE, or leave out one")
     given = flags.overrides(sets, seed)
-    report = command(spec_or_run, _input(data), row=row, by_hand=by_hand or [], of=of, overrides=given)
+    report = command(spec_or_run, source_of(data), row=row, by_hand=by_hand or [], of=of, overrides=given)
     picture = drawing.draw(report, drawn_as) if drawn_as else b""
     if out is not None:
         drawing.write(out, picture)

@@ -7,13 +7,14 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from nnkit.errors import GateError, explained
 from nnkit.signs import harmless
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import BinaryIO
 
     from nnkit.commands.evaluate import EvaluationReport
     from nnkit.commands.quality import QualityReport
@@ -43,6 +44,13 @@ def stdout() -> TextIO:
     if sys.stdout is None:
         return io.StringIO()
     return cast(TextIO, _Eyes(sys.stdout)) if sys.stdout.isatty() else sys.stdout
+
+
+def source_of(data: str | None) -> "Path | BinaryIO | None":
+    """Return where data comes from: a path, or what is open at stdin for ``-``; None where nothing was given."""
+    if data == "-":
+        return sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
+    return None if data is None else Path(data)
 
 
 def print_text(text: str) -> None:

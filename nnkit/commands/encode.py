@@ -32,10 +32,7 @@ def encode(
     The options are those of ``nnkit.commands.predict.predict``, and so is what they do. Raises ``UsageError`` for a run
     whose model has no codes, ``RunError``, ``DataError`` and ``ResourceError``.
     """
-    folder = RunFolder.open(run)
-    folder.check_usable()
-    folder.verify()
-    predictor = Predictor(folder, device)
+    predictor = Predictor(RunFolder.usable(run), device)
     encoder, codes = predictor.encoder()
     pipeline = predictor.pipeline
     source = origin_of(data, pipeline)

@@ -60,10 +60,7 @@ def generate(
     """
     options = options or Options()
     options.check()
-    folder = RunFolder.open(run)
-    folder.check_usable()
-    folder.verify()
-    predictor = Predictor(folder, device)
+    predictor = Predictor(RunFolder.usable(run), device)
     pipeline = predictor.pipeline
     if pipeline.task != "next":
         raise UsageError(

@@ -72,10 +72,7 @@ def predict(
     and what comes before its chunk has been written. What is written does not depend on ``chunk_rows``.
     Raises ``RunError``, ``DataError``, ``ResourceError``, and ``UsageError`` for names that ``keep`` would double.
     """
-    folder = RunFolder.open(run)
-    folder.check_usable()
-    folder.verify()
-    predictor = Predictor(folder, device)
+    predictor = Predictor(RunFolder.usable(run), device)
     pipeline = predictor.pipeline
     source = origin_of(data, pipeline)
     if pipeline.known.windows is not None:

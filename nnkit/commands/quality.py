@@ -87,7 +87,7 @@ def quality(
     _check(wanted)
     gates = [parse_gate(text) for text in fail_under]
     check_gates(gates, list(GOALS))
-    model, judge = Predictor(_opened(run), device), _Judge(classifier, device)
+    model, judge = Predictor(RunFolder.usable(run), device), _Judge(classifier, device)
     drawn = model.sampler().sample(wanted.count, wanted.seed, None, wanted.steps)
     made = judge.rows_of(model.pipeline, drawn)
     found = judge.judged(made)
@@ -111,13 +111,6 @@ def _check(wanted: Wanted) -> None:
     for name, value, least in (("-n", wanted.count, 2), ("--seed", wanted.seed, 0), ("--steps", wanted.steps, 1)):
         if value is not None and value < least:
             raise UsageError(f"{name} {value}: expected {least} or more")
-
-
-def _opened(run: Path) -> RunFolder:
-    folder = RunFolder.open(run)
-    folder.check_usable()
-    folder.verify()
-    return folder
 
 
 def _with_gates(report: QualityReport, gates: Sequence[Any]) -> QualityReport:
@@ -159,7 +152,7 @@ class _Judge:
     """The classifier."""
 
     def __init__(self, run: Path, device: str | None) -> None:
-        folder = _opened(run)
+        folder = RunFolder.usable(run)
         experiment, self._title = folder.experiment(), f"--classifier {run}"
         self._pipeline = folder.pipeline()
         if self._pipeline.task not in ("binary", "multiclass") or self._pipeline.tree_input is not None:

@@ -77,10 +77,7 @@ def sample(
     """
     options = options or Options()
     options.check()
-    folder = RunFolder.open(run)
-    folder.check_usable()
-    folder.verify()
-    predictor = Predictor(folder, device)
+    predictor = Predictor(RunFolder.usable(run), device)
     sampler, pipeline = predictor.sampler(), predictor.pipeline
     wanted = _wanted(pipeline, out, format)
     rows = sampler.sample(options.count, options.seed, options.label, options.steps)

@@ -160,6 +160,13 @@ def incomplete(frame: "Frame", features: Mapping[str, Sequence[str]]) -> dict[in
     return {row: _faults(faults) for row, faults in found.items()}
 
 
+def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
+    """Return the rows whose weight is no weight."""
+    import numpy as np
+
+    return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
+
+
 def _faults(faults: Mapping[str, str]) -> str:
     by_fault: dict[str, list[str]] = {}
     for name, fault in faults.items():

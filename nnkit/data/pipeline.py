@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from nnkit.data import naive
 from nnkit.data.chunk import Chunk, rejected_of
-from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes
+from nnkit.data.dataset import Dataset, check_shapes, incomplete, input_array, shapes, unusable
 from nnkit.data.known import Kind, Known
 from nnkit.data.sources.text import TEXT, TextFile
 from nnkit.data.tags import tags_words, word_marks
@@ -394,13 +394,6 @@ def _reads_on(known: Known) -> bool:
     [fitted] = known.transforms
     whole = isinstance(fitted.transform, Tokenizer) and list(fitted.states) == [TEXT]
     return whole and known.features == {"input": [TEXT]} and known.columns == {TEXT: "category"}
-
-
-def unusable(weights: "NDArray[np.float64]", name: str) -> dict[int, str]:
-    """Return the rows whose weight is no weight."""
-    import numpy as np
-
-    return dict.fromkeys(np.flatnonzero(~(weights >= 0)).tolist(), f"the weight {name} is missing or negative")
 
 
 def _first(error: Exception) -> str:

@@ -17,10 +17,11 @@ from nnkit.data.dataset import (
     refuse,
     shape_of,
     shapes,
+    unusable,
 )
 from nnkit.data.inherit import inherited_kinds
 from nnkit.data.known import Fitted, Known
-from nnkit.data.pipeline import Pipeline, unusable
+from nnkit.data.pipeline import Pipeline
 from nnkit.data.sources import Source
 from nnkit.data.spec import Data
 from nnkit.data.split import Divider

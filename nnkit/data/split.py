@@ -26,6 +26,9 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Values: TypeAlias = Annotated[list[Value], Field(min_length=1)]
 """Values of the column that parts are made by."""
 
+MAX_FOLDS = 1000
+"""Trainings that one run may consist of."""
+
 
 class Split(Options):
     """How rows are divided into training, validation and test rows.
@@ -57,7 +60,10 @@ class Split(Options):
         description="Column that says train, validation or test, or whose values `test` and `validation` list.",
     )
     folds: int | None = Field(
-        default=None, ge=2, le=1000, description="Number of parts that each are the test rows of a training of its own."
+        default=None,
+        ge=2,
+        le=MAX_FOLDS,
+        description="Number of parts that each are the test rows of a training of its own.",
     )
     seed: int | None = Field(default=None, ge=0, description="Draws the parts; default: the experiment's seed.")
 

@@ -15,7 +15,7 @@ from torch.nn.functional import one_hot
 from nnkit.engine.average import MovingAverage
 from nnkit.engine.batches import Batch, RowBatches
 from nnkit.engine.draws import PhaseDraws
-from nnkit.engine.gradient import load_optimizer_state, optimizer_state, to_array
+from nnkit.engine.gradient import load_optimizer_state, optimizer_state, set_arrays, to_array, weights_of
 from nnkit.engine.players import Learner, Noise, Player, Sums, Turns
 from nnkit.engine.state import Arrays, Tree
 from nnkit.nn.adversarial import (
@@ -287,17 +287,11 @@ class AdversarialPhase:
     def weights(self) -> Arrays:
         """Return copies of the weights by name, of the generator the averaged ones, which make the samples."""
         with self._averaged():
-            return self._live()
-
-    def _live(self) -> Arrays:
-        return {name: to_array(tensor).copy() for name, tensor in self.network.state_dict().items()}
+            return weights_of(self.network)
 
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Go on with other values of the weights, of the generator also as their average."""
-        for name, tensor in self.network.state_dict().items():
-            if weights[name].shape != tuple(tensor.shape):
-                raise ValueError(f"{name} is {weights[name].shape}, expected {tuple(tensor.shape)}")
-            tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
+        set_arrays(self.network, weights)
         if self._average:
             self._average.restart()
 
@@ -309,7 +303,7 @@ class AdversarialPhase:
     def state(self) -> Tree:
         """Return weights, their average, both optimizers, draws, learning-rate scale and what the epoch has so far."""
         return {
-            "weights": self._live(),
+            "weights": weights_of(self.network),
             "average": self._average.state() if self._average else None,
             "optimizers": [optimizer_state(player.learner.optimizer) for player in (self._deceiver, self._judge)],
             "draws": self._draws.state(),

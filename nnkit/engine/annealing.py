@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from nnkit.engine.batches import Batch
-from nnkit.engine.contrastive import PART, Network, set_arrays
+from nnkit.engine.contrastive import PART, Network
 from nnkit.engine.draws import PhaseDraws
-from nnkit.engine.gradient import to_array
+from nnkit.engine.gradient import set_arrays, to_array, weights_of
 from nnkit.engine.state import Arrays, Tree
 from nnkit.nn.rbm import Annealing, Rbm, odds
 
@@ -102,7 +102,7 @@ class PartitionPhase:
 
     def weights(self) -> Arrays:
         """Return copies of the network's weights by name."""
-        return {name: to_array(tensor).copy() for name, tensor in self._network.state_dict().items()}
+        return weights_of(self._network)
 
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Copy values into the network's weights."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nnkit.engine.batches import Batch, RowBatches
 from nnkit.engine.draws import PhaseDraws
-from nnkit.engine.gradient import to_array
+from nnkit.engine.gradient import set_arrays, to_array, weights_of
 from nnkit.engine.state import Arrays, Tree
 from nnkit.nn.rbm import Machine
 from nnkit.seeds import generator
@@ -235,7 +235,7 @@ class ContrastivePhase:
 
     def weights(self) -> Arrays:
         """Return copies of the network's weights by name."""
-        return {name: to_array(tensor).copy() for name, tensor in self._network.state_dict().items()}
+        return weights_of(self._network)
 
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Copy values into the network's weights."""
@@ -264,14 +264,6 @@ class ContrastivePhase:
         self._draws.load(state["draws"])
         self.lr_scale = state["lr_scale"]
         self._losses = list(torch.from_numpy(state["losses"]).to(self._mean.device))
-
-
-def set_arrays(network: Network, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Copy values into a network's weights; raises ``ValueError`` where one has another shape."""
-    for name, tensor in network.state_dict().items():
-        if weights[name].shape != tuple(tensor.shape):
-            raise ValueError(f"{name} is {weights[name].shape}, expected {tuple(tensor.shape)}")
-        tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
 
 
 def _evenly(rows: Batch) -> Batch:

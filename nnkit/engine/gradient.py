@@ -263,14 +263,11 @@ class GradientPhase:
 
     def weights(self) -> Arrays:
         """Return copies of the parameters and buffers by name."""
-        return {name: to_array(tensor).copy() for name, tensor in self.network.state_dict().items()}
+        return weights_of(self.network)
 
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Copy values into the parameters and buffers."""
-        for name, tensor in self.network.state_dict().items():
-            if weights[name].shape != tuple(tensor.shape):
-                raise ValueError(f"{name} is {weights[name].shape}, expected {tuple(tensor.shape)}")
-            tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
+        set_arrays(self.network, weights)
 
     def state(self) -> Tree:
         """Return weights, optimizer, draws, carried state, learning-rate scale and what the epoch has so far."""
@@ -297,6 +294,26 @@ class GradientPhase:
             self._scaler.load_state_dict(state["scaler"])
         self._losses = list(torch.from_numpy(state["losses"]).to(self._device))
         self._outputs = [] if state["outputs"] is None else [torch.from_numpy(state["outputs"]).to(self._device)]
+
+
+class HasWeights(Protocol):
+    """A network whose weights go by name."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the live parameters and buffers by name."""
+
+
+def weights_of(network: HasWeights) -> Arrays:
+    """Return copies of a network's parameters and buffers by name."""
+    return {name: to_array(tensor).copy() for name, tensor in network.state_dict().items()}
+
+
+def set_arrays(network: HasWeights, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Copy values into a network's parameters and buffers; raises ``ValueError`` for one of another shape."""
+    for name, tensor in network.state_dict().items():
+        if weights[name].shape != tuple(tensor.shape):
+            raise ValueError(f"{name} is {weights[name].shape}, expected {tuple(tensor.shape)}")
+        tensor.copy_(torch.from_numpy(np.asarray(weights[name])))
 
 
 def norms_of(gradients: Sequence[Tensor | None]) -> list[float]:

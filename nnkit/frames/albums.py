@@ -50,7 +50,7 @@ def listed(folder: Path) -> list[Entry]:
     """
     faults = files_below(folder)
     with os.scandir(folder) as found:
-        classes = {entry.name for entry in found if entry.is_dir() and not is_litter(entry.name)}
+        classes = {entry.name for entry in found if is_folder(entry) and not is_litter(entry.name)}
     used = {name.split("/")[0] for name in faults}
     faults |= dict.fromkeys(classes - used, "is the folder of a class, and there is no file in it")
     if classes:
@@ -106,10 +106,18 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
             continue
         for entry in entries:
             inner = f"{name}/{entry.name}" if name else entry.name
-            if entry.is_dir():
+            if is_folder(entry):
                 waiting.append((inner, above | {place}))
             else:
                 yield inner, ""
+
+
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Tell whether an entry is a folder; a link that leads back to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def shown(name: str) -> str:

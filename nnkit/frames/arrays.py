@@ -11,6 +11,7 @@ from nnkit.errors import DataError
 from nnkit.frames.archives import ZIP_MARKS, Limits, Member, members
 from nnkit.frames.lines import open_plain
 from nnkit.memory import available_memory
+from nnkit.signs import one_line
 
 SUFFIX = ".npy"
 SIZE_LIMIT = 16 * 2**30
@@ -41,7 +42,7 @@ def read_arrays(path: Path, names: Sequence[str] | None) -> dict[str, NDArray[np
                 if names is None or name in names:
                     arrays[name] = _array(member)
         except _NotPlainError as error:
-            raise DataError(f"{path}: not a numpy archive of plain arrays ({error})") from error
+            raise DataError(f"{path}: not a numpy archive of plain arrays ({one_line(str(error))})") from error
     missing = [name for name in names or () if name not in arrays]
     if missing or not arrays:
         reason = f"there is no {', '.join(missing)} in it" if missing else "it is empty"
@@ -59,4 +60,4 @@ def _array(member: Member) -> NDArray[np.generic]:
         values = np.frombuffer(member.data, dtype, offset=file.tell())
         return values.reshape(shape, order="F" if turned else "C").copy()
     except Exception as error:  # numpy raises anything over a header that is none.
-        raise _NotPlainError(f"{member.name}: {error}") from error
+        raise _NotPlainError(f"{member.name}: {one_line(str(error))}") from error

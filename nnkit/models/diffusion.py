@@ -24,7 +24,8 @@ Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 class DiffusionPlan(Plan):
     """The network, and how rows become noise."""
 
-    steps: int = 1000
+    noise_steps: int = 1000
+    """Steps in which a row becomes noise."""
     schedule: Literal["linear", "cosine"] = "cosine"
     data_range: tuple[float, float] | None = None
     """The least and the largest value of the data, where these are known."""
@@ -98,4 +99,4 @@ class Diffusion(Model):
             )
             raise SpecError([Problem(last.path, message)])
         bounds = usual if self.data_range is None else (self.data_range[0], self.data_range[1])
-        return DiffusionPlan(plan.nodes, plan.inputs, self.steps, self.schedule, bounds)
+        return DiffusionPlan(plan.nodes, plan.inputs, plan.steps, self.steps, self.schedule, bounds)

@@ -72,8 +72,8 @@ class Denoising(Generative):
         if not isinstance(plan, DiffusionPlan):
             return []  # The model does not fit, which is told by itself.
         found = super().problems(plan, pipeline, loop)
-        if self.sample_steps > plan.steps:
-            message = f"the model has {plan.steps} steps, and samples take {self.sample_steps} of them; set fewer"
+        if self.sample_steps > plan.noise_steps:
+            message = f"the model has {plan.noise_steps} steps, and samples take {self.sample_steps} of them; set fewer"
             found.append(Problem((*PROCEDURE, "sample_steps"), message))
         return found
 
@@ -161,7 +161,7 @@ def noising(plan: DiffusionPlan) -> "Noising":
     """Return how rows of a plan become noise."""
     from nnkit.engine.denoising import Noising
 
-    return Noising(plan.row, plan.steps, plan.schedule, plan.data_range, plan.classes)
+    return Noising(plan.row, plan.noise_steps, plan.schedule, plan.data_range, plan.classes)
 
 
 class _Errors:
@@ -202,8 +202,8 @@ class _DiffusionSampler:
         from nnkit.engine.denoising import made_rows
         from nnkit.engine.gradient import to_array
 
-        if steps is not None and not 0 < steps <= self._plan.steps:
-            raise UsageError(f"--steps {steps}: expected 1 to {self._plan.steps}, the steps of the model")
+        if steps is not None and not 0 < steps <= self._plan.noise_steps:
+            raise UsageError(f"--steps {steps}: expected 1 to {self._plan.noise_steps}, the steps of the model")
         rows = made_rows(
             self._network,
             noising(self._plan),

@@ -18,7 +18,6 @@ from nnkit.config.document import parse_document
 from nnkit.data.pipeline import Pipeline
 from nnkit.errors import ResourceError, RunError, SpecError
 from nnkit.files import (
-    NOT_PLAIN,
     atomic_write,
     disk_errors,
     make_folder,
@@ -27,12 +26,11 @@ from nnkit.files import (
     read_plain,
     remove_leftovers,
     sha256_file,
-    strange_files,
 )
 from nnkit.models.plan import Plan
+from nnkit.runs.checks import misfits, refuse_strange, strange
 from nnkit.runs.manifest import Manifest, Status, now, parse_manifest
-from nnkit.shapes import show
-from nnkit.spec import Experiment, Loaded, Start
+from nnkit.spec import Experiment, Loaded, Start, physical_memory
 from nnkit.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -102,6 +100,14 @@ class RunFolder:
         )
 
     @classmethod
+    def usable(cls, path: Path) -> "RunFolder":
+        """Open a run that has a model of its own and is as its manifest says; raises ``RunError``."""
+        run = RunFolder.open(path)
+        run.check_usable()
+        run.verify()
+        return run
+
+    @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """Open a run that is there, whatever its status; raises ``RunError``."""
         if not path.is_dir():
@@ -112,7 +118,7 @@ class RunFolder:
             inside = sorted(entry.parent.name for entry in path.glob(f"*/{MANIFEST}"))
             hint = f"it holds runs, such as {path / inside[-1]}" if inside else "it is not a run, or was cut short"
             raise RunError(f"{path}: has no {MANIFEST}: {hint}; give the folder that nnkit train printed")
-        _refuse_strange(path)
+        refuse_strange(path)
         _ = run.manifest
         return run
 
@@ -222,6 +228,8 @@ class RunFolder:
         """Return where a file is, however large; raises ``RunError`` where it is not what the manifest says."""
         expected = self.manifest.files.get(name)
         with self._readable(name) as path:
+            if expected is not None and path.stat().st_size > physical_memory():
+                raise RunError(f"{path}: larger than this machine's memory, as no file of a run is; copy the run again")
             self._compare(name, expected and sha256_file(path))
         return path
 
@@ -249,7 +257,7 @@ class RunFolder:
         for part in name.split("/"):
             path = path / part
             if path.is_symlink():
-                raise _strange(path)
+                raise strange(path)
         try:
             yield path
         except OSError as error:
@@ -340,7 +348,7 @@ class RunFolder:
         """Return the model's weights by name, each as ``plan`` has it; raises ``RunError`` for any that is not."""
         arrays, _ = read_tensors(self.check(WEIGHTS))
         arrays.pop(THRESHOLD, None)
-        problems = _misfits(plan, arrays)
+        problems = misfits(plan, arrays)
         if problems:
             listed = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
             raise RunError(f"{self.path / WEIGHTS}: not the weights of this run's network: {listed}")
@@ -353,22 +361,6 @@ class RunFolder:
         if found is None or found.shape != (1,) or found.dtype.kind != "f":
             raise RunError(f"{self.path / WEIGHTS}: has no {THRESHOLD} of outliers; copy the run folder again")
         return float(found[0])
-
-
-def _refuse_strange(path: Path) -> None:
-    """Raise ``RunError`` for what is no plain file in a run: reading it could hang, writing could go elsewhere."""
-    try:
-        found = next(strange_files(path), None)
-    except OSError as error:
-        raise RunError(f"{error.filename}: cannot be read: {error.strerror}; change its permissions") from error
-    if found is not None:
-        raise _strange(found)
-
-
-def _strange(path: Path) -> RunError:
-    if path.is_symlink():
-        return RunError(f"{path}: a link; a run folder holds only plain files, copy the file itself into it")
-    return RunError(f"{path}: {NOT_PLAIN}; a run folder holds nothing else, remove it")
 
 
 def _is_broken(member: Path) -> bool:
@@ -388,15 +380,3 @@ def _stamp() -> str:
 def _spare(name: str) -> bool:
     parts = name.split("/")
     return parts[-1] == CARD or parts[-1].endswith(".png") or CHECKPOINTS in parts[:-1]
-
-
-def _misfits(plan: Plan, arrays: "Mapping[str, NDArray[np.generic]]") -> list[str]:
-    expected = plan.weights()
-    problems = [f"{name} is missing" for name in expected if name not in arrays]
-    problems += [f"{name} belongs to no layer" for name in arrays if name not in expected]
-    for name, weight in expected.items():
-        if name in arrays and arrays[name].shape != weight.shape:
-            problems.append(f"{name} is {show(arrays[name].shape)}, expected {show(weight.shape)}")
-        elif name in arrays and arrays[name].dtype.name not in ("float32", "float64"):
-            problems.append(f"{name} has {arrays[name].dtype} values, expected float32")
-    return problems

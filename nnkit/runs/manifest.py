@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 import nnkit
 from nnkit.config.piece import Options
+from nnkit.data.split import MAX_FOLDS
 from nnkit.errors import RunError
 
 FORMAT_VERSION = 1
@@ -54,7 +55,7 @@ class Manifest(Options):
     device: str
     engine: Literal["native", "torch"] = "torch"
     """What computed the training, and computes predictions."""
-    folds: int | None = None
+    folds: Annotated[int, Field(ge=2, le=MAX_FOLDS)] | None = None
     """How many runs of a k-fold split are in ``folds/``; None for a run that has a model of its own."""
     seeds: list[Annotated[int, Field(ge=0)]] | None = None
     """The seeds of the runs in ``seeds/``, in the order that was asked for; ``seed`` is then that of the spec."""

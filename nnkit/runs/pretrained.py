@@ -16,6 +16,7 @@ from nnkit.layers.pretrained import Pretrained, weights_file
 from nnkit.layers.repeat import Block, Composite
 from nnkit.models.autoencoder import ENCODER, Autoencoder
 from nnkit.models.clusters import Clusters
+from nnkit.models.codes import PlainCode
 from nnkit.models.layout import MAX_LISTED, ROOT, lay_out
 from nnkit.models.lower import below_last, data_names, endings, lower, names_of, taken_over
 from nnkit.models.network import Network
@@ -155,6 +156,13 @@ def _source(experiment: Experiment, layer: Pretrained, path: Path) -> _Source:
     if isinstance(model, Network):
         return _Source(model.layers, below_last(model.layers))
     if isinstance(model, Autoencoder):
+        if layer.until is None and not isinstance(model.code, PlainCode):
+            known = ", ".join(names_of(model.encoder))
+            message = (
+                f"the run's codes are {model.code.type_name}, and its encoder's layers alone do not make them; "
+                f"expected plain codes, or until, the layer whose values to take: {known}"
+            )
+            raise SpecError([Problem((*path, "run"), message)])
         return _Source(model.encoder, names_of(model.encoder)[-1], f"{ENCODER}/")
     message = (
         f"the run's model is a {model.type_name}; expected a network or an autoencoder, of which layers can be taken"

@@ -29,10 +29,13 @@ AUTOENCODER: dict[str, Any] = {
 }
 
 
-def lower(folder: Path, **changes: Any) -> Path:
-    settings = {"training__procedure": "reconstruction", "training__epochs": 3, **changes}
-    settings |= {"data__transforms": ["standard_scale"]}
-    return train(write(folder, AUTOENCODER, "lower", **settings), out=folder / "runs")
+def lower(folder: Path, **model: Any) -> Path:
+    settings: dict[str, Any] = {
+        "training__procedure": "reconstruction",
+        "training__epochs": 3,
+        "data__transforms": ["standard_scale"],
+    }
+    return train(write(folder, AUTOENCODER | model, "lower", **settings), out=folder / "runs")
 
 
 def upper(folder: Path, run: Path, **layer: Any) -> Path:
@@ -89,6 +92,14 @@ def test_a_run_without_layers_to_build_upon(tmp_path: Path) -> None:
     below = train(write(tmp_path, {"type": "k_means", "clusters": 3}, "lower"), out=tmp_path / "runs")
     with pytest.raises(SpecError, match="the run's model is a k_means; expected a network or an autoencoder"):
         train(upper(tmp_path, below), out=tmp_path / "runs")
+
+
+def test_codes_that_the_encoder_alone_does_not_make(tmp_path: Path) -> None:
+    below = lower(tmp_path, code={"type": "vector_quantised", "codes": 4})
+    with pytest.raises(SpecError, match=r"the run's codes are vector_quantised, .*until, .*: wide, code"):
+        train(upper(tmp_path, below), out=tmp_path / "runs")
+    run = train(upper(tmp_path, below, until="code"), out=tmp_path / "runs")
+    assert read_tensors(run / "weights.safetensors")[0]["clusters.centres"].shape == (3, 3)
 
 
 def test_a_classifier_on_top_of_an_encoder(tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
         content(read["a/lost.png"])
 
 
+def test_a_link_that_leads_to_itself_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    for path in (tmp_path / "a.png", tmp_path / "deep" / "b.png"):
+        path.parent.mkdir(exist_ok=True)
+        path.symlink_to(path)
+    found = {entry.name: entry for entry in listed(tmp_path)}
+    assert found.keys() == {"a.png", "deep/b.png"}
+    with pytest.raises(UnreadableError):
+        content(found["deep/b.png"])
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere: cannot be read: No such file"):
         listed(tmp_path / "nowhere")

@@ -258,3 +258,9 @@ def test_a_file_that_would_not_fit_in_memory_is_not_read(run: RunFolder, monkeyp
     with pytest.raises(RunError, match=r"metrics.json: cannot be read: it has \d+ bytes, and at most 20 are read"):
         run.metrics()
     run.verify()
+
+
+def test_a_file_larger_than_the_memory_is_not_even_compared(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnkit.runs.folder.physical_memory", lambda: 3)
+    with pytest.raises(RunError, match=r"weights\.safetensors: larger than this machine's memory"):
+        run.verify()

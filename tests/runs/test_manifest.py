@@ -50,6 +50,8 @@ def test_a_newer_format_is_said_to_be_newer_whatever_else_is_in_it() -> None:
         (as_json(format_version="1"), "format_version"),
         (as_json(status="perfect"), "status"),
         (as_json(seed="42"), "seed"),
+        (as_json(folds=10**9), "folds"),
+        (as_json(folds=-1), "folds"),
         (as_json(files={"spec.yaml": "123"}), "spec.yaml"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nnkit.data.sources.base import CHUNK_ROWS, SOURCES, FileSource
 from nnkit.errors import DataError, ResourceError
+from nnkit.signs import one_line
 
 if TYPE_CHECKING:
     from nnkit.frames.table import Raw
@@ -33,7 +34,7 @@ class Parquet(FileSource):
                 yield Raw(cells, list(range(row + 1, row + len(batch) + 1)))
                 row += len(batch)
         except (OSError, ValueError, LookupError, pyarrow.ArrowException) as error:
-            raise DataError(f"{name}: not a Parquet file that can be read ({error})") from error
+            raise DataError(f"{name}: not a Parquet file that can be read ({one_line(str(error))})") from error
 
 
 def _cells(column: Any) -> list[Any]:
