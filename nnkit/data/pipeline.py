@@ -16,7 +16,7 @@ from nnkit.data.sources.text import TEXT, TextFile
 from nnkit.data.tags import tags_words, word_marks
 from nnkit.data.target import encode, node_classes, restored, strange_nodes
 from nnkit.data.transforms.base import Notes
-from nnkit.data.transforms.tokens import Tokenizer, Vocabulary
+from nnkit.data.transforms.tokens import UNKNOWN, Tokenizer, Vocabulary
 from nnkit.errors import DataError, RunError, SpecError, UsageError
 from nnkit.metrics.entities import Sentences
 from nnkit.metrics.yardstick import Yardstick
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnkit.frames.table import Frame, Raw
-
-UNKNOWN = "<unknown>"
-"""What a token that is not in the vocabulary is called; no token is."""
-
 
 NO_ROWS = (
     "a language model has no rows: nnkit generate RUN --prompt TEXT goes on with a text, nnkit evaluate RUN FILE says "

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 1_000_000
 LONGEST = 1000
+UNKNOWN = "<unknown>"
+"""What a token that is not in the vocabulary is called; no token is."""
 
 
 class Vocabulary(State):
