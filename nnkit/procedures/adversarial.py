@@ -14,18 +14,18 @@ from nnkit.errors import Path, Problem, UsageError
 from nnkit.models.base import Model
 from nnkit.models.gan import DISCRIMINATOR, GENERATOR, GanPlan
 from nnkit.models.plan import Plan
-from nnkit.models.rows import LABEL, ROWS
+from nnkit.models.rows import ROWS
 from nnkit.optimizers import OPTIMIZERS, Optimizer, OptimizerChoice
 from nnkit.predictions import OutputColumn
 from nnkit.procedures.base import PROCEDURES, Arrays, Forward, Loop, Place, Sampler, Work
 from nnkit.procedures.forward import BlockForward
 from nnkit.procedures.generative import (
+    Conditioned,
     Generative,
     chosen_labels,
     data_bounds,
     factor_of,
     first_input,
-    label_rows,
     labelled,
     network_of,
 )
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.data.dataset import Dataset
     from nnkit.data.prepare import Prepared
     from nnkit.engine.hooks import Hook
     from nnkit.engine.phase import Phase
@@ -235,7 +234,7 @@ class Adversarial(Generative):
             scores = network.parts[DISCRIMINATOR](inputs)
             return to_float64(scores.double().sigmoid() if chance else scores)
 
-        return _Scores(BlockForward(trained, weights, place, score), first_input(pipeline), classes)
+        return Conditioned(BlockForward(trained, weights, place, score), first_input(pipeline), classes)
 
     def goals(self) -> dict[str, Goal]:
         """Return the mean score."""
@@ -281,22 +280,6 @@ def _range_note(head: Activation | None, low: float, high: float) -> str | None:
             "right; end it in sigmoid"
         )
     return None
-
-
-class _Scores:
-    """What a discriminator says of rows; one without a known label is judged under the mean of all labels."""
-
-    def __init__(self, forward: BlockForward, name: str, classes: int | None) -> None:
-        self._forward = forward
-        self._name = name
-        self._classes = classes
-
-    def outputs(self, rows: "Dataset", start: int) -> "NDArray[np.float64]":
-        """Return the scores [n, 1]."""
-        inputs = {ROWS: rows.inputs[self._name]}
-        if self._classes is not None:
-            inputs[LABEL] = label_rows(rows.truth, len(rows), self._classes)
-        return self._forward.outputs(replace(rows, inputs=inputs), start)
 
 
 class _GanSampler:

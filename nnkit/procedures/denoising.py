@@ -1,7 +1,6 @@
 """Denoising: a diffusion model learns to tell the noise in rows."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
@@ -18,12 +17,12 @@ from nnkit.predictions import OutputColumn
 from nnkit.procedures.base import PROCEDURES, Arrays, Forward, Loop, Place, Sampler, Work
 from nnkit.procedures.forward import BlockForward
 from nnkit.procedures.generative import (
+    Conditioned,
     Generative,
     chosen_labels,
     data_bounds,
     factor_of,
     first_input,
-    label_rows,
     labelled,
     network_of,
 )
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nnkit.data.dataset import Dataset
     from nnkit.data.prepare import Prepared
     from nnkit.engine.denoising import Noising
     from nnkit.engine.phase import Phase
@@ -139,7 +137,14 @@ class Denoising(Generative):
     def forward(self, plan: Plan, weights: Arrays, pipeline: Pipeline, place: Place) -> Forward:
         """Return what computes the errors of rows, always with the same noise."""
         assert isinstance(plan, DiffusionPlan)  # noqa: S101 - the model was checked
-        return _Errors(plan, weights, first_input(pipeline), place)
+        from nnkit.engine.denoising import probed
+
+        how = noising(plan)
+
+        def errors(network: Any, inputs: Any) -> "NDArray[np.float64]":
+            return to_float64(probed(network, how, inputs[ROWS], inputs.get(LABEL), PROBES).unsqueeze(1))
+
+        return Conditioned(BlockForward(plan, weights, place, errors), first_input(pipeline), plan.classes)
 
     def goals(self) -> dict[str, Goal]:
         """Return the mean error."""
@@ -162,29 +167,6 @@ def noising(plan: DiffusionPlan) -> "Noising":
     from nnkit.engine.denoising import Noising
 
     return Noising(plan.row, plan.noise_steps, plan.schedule, plan.data_range, plan.classes)
-
-
-class _Errors:
-    """The error of the noise that a network finds in rows."""
-
-    def __init__(self, plan: DiffusionPlan, weights: Arrays, name: str, place: Place) -> None:
-        from nnkit.engine.denoising import probed
-
-        how = noising(plan)
-        self._classes = plan.classes
-        self._name = name
-
-        def errors(network: Any, inputs: Any) -> "NDArray[np.float64]":
-            return to_float64(probed(network, how, inputs[ROWS], inputs.get(LABEL), PROBES).unsqueeze(1))
-
-        self._forward = BlockForward(plan, weights, place, errors)
-
-    def outputs(self, rows: "Dataset", start: int) -> "NDArray[np.float64]":
-        """Return the errors [n, 1]; a row without a known label is looked at under the mean of all labels."""
-        inputs = {ROWS: rows.inputs[self._name]}
-        if self._classes is not None:
-            inputs[LABEL] = label_rows(rows.truth, len(rows), self._classes)
-        return self._forward.outputs(replace(rows, inputs=inputs), start)
 
 
 class _DiffusionSampler:

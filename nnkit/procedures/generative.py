@@ -1,6 +1,7 @@
 """What procedures have in common whose models make rows."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from nnkit.errors import DataError, Problem, UsageError
 from nnkit.models.plan import Plan
 from nnkit.models.rows import LABEL, ROWS
 from nnkit.procedures.base import Arrays, Loop, Place, Work
+from nnkit.procedures.forward import BlockForward
 from nnkit.procedures.unlabelled import Unlabelled
 from nnkit.schedules import ScheduleChoice
 
@@ -170,3 +172,20 @@ def network_of(plan: Plan, weights: Arrays, place: Place) -> "tuple[Any, torch.T
     network = plan.build()
     network.load_arrays(weights)
     return network.to(device, dtype).eval(), torch.empty(0, dtype=dtype, device=device)
+
+
+class Conditioned:
+    """What a network that may read labels says of rows; one without a known label counts under the mean of all."""
+
+    def __init__(self, forward: BlockForward, name: str, classes: int | None) -> None:
+        """Ask ``forward`` of the rows of the input ``name``, with their labels where there are ``classes``."""
+        self._forward = forward
+        self._name = name
+        self._classes = classes
+
+    def outputs(self, rows: "Dataset", start: int) -> "NDArray[np.float64]":
+        """Return the outputs [n, 1]."""
+        inputs = {ROWS: rows.inputs[self._name]}
+        if self._classes is not None:
+            inputs[LABEL] = label_rows(rows.truth, len(rows), self._classes)
+        return self._forward.outputs(replace(rows, inputs=inputs), start)
