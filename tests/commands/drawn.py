@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.config.document import dump_yaml
+from tests.commands.changes import change
 
 CENTRES = {"left": (-1.0, 0.0), "right": (1.0, 0.5)}
 
@@ -69,10 +70,6 @@ def drawing_spec(folder: Path, model: dict[str, Any], procedure: Any, **changes:
         "model": model,
         "training": {"procedure": procedure, "epochs": 5, "batch_size": 16},
     }
-    for key, change in changes.items():
-        place, (*path, last) = value, key.split("__")
-        for part in path:
-            place = place[part]
-        place[last] = change
+    change(value, changes)
     (folder / "spec.yaml").write_text(dump_yaml(value))
     return folder / "spec.yaml"

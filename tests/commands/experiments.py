@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.config.document import dump_yaml
+from tests.commands.changes import change
 
 Spec = dict[str, Any]
 
@@ -60,12 +61,7 @@ def spec(path: Path, **changes: Any) -> Spec:
             "callbacks": [{"type": "early_stopping", "patience": 3}],
         },
     }
-    for key, change in changes.items():
-        *parents, last = key.split("__")
-        place = value
-        for parent in parents:
-            place = place[parent]
-        place[last] = change
+    change(value, changes)
     return value
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.config.document import dump_yaml
+from tests.commands.changes import change
 from tests.commands.experiments import Spec
 
 SIZE = (8, 10, 1)
@@ -52,12 +53,7 @@ def picture_spec(folder: Path, augment: list[Any], **changes: Any) -> Path:
             "metrics": ["accuracy"],
         },
     }
-    for path, change in changes.items():
-        *parents, last = path.split("__")
-        inner = value
-        for key in parents:
-            inner = inner[key]
-        inner[last] = change
+    change(value, changes)
     spec = folder / "spec.yaml"
     spec.write_text(dump_yaml(value))
     return spec

@@ -13,6 +13,7 @@ from PIL import Image
 from nnkit.cli import run
 from nnkit.commands.train import train
 from nnkit.config.document import dump_yaml
+from tests.commands.changes import change
 from tests.commands.pictures import archive
 from tests.commands.test_interrupt import kill_and_resume
 
@@ -52,11 +53,7 @@ def spec(folder: Path, **changes: Any) -> Path:
             "batch_size": 8,
         },
     }
-    for key, change in changes.items():
-        place, (*path, last) = value, key.split("__")
-        for part in path:
-            place = place[part]
-        place[last] = change
+    change(value, changes)
     (folder / "spec.yaml").write_text(dump_yaml(value))
     return folder / "spec.yaml"
 

@@ -14,6 +14,7 @@ from nnkit.commands.predict import predict
 from nnkit.commands.train import resume, train
 from nnkit.config.document import dump_yaml
 from nnkit.errors import InterruptError
+from tests.commands.changes import change
 from tests.commands.test_interrupt import Terminating
 
 Run = tuple[int, str, str]
@@ -64,12 +65,7 @@ def spec_of(folder: Path, **changes: Any) -> Path:
             "batch_size": 16,
         },
     }
-    for key, value in changes.items():
-        place = spec
-        *path, last = key.split("__")
-        for part in path:
-            place = place[part]
-        place[last] = value
+    change(spec, changes)
     path_ = folder / "spec.yaml"
     path_.write_text(dump_yaml(spec))
     return path_

@@ -16,6 +16,7 @@ import pytest
 from nnkit.cli import run
 from nnkit.commands.train import train
 from nnkit.config.document import dump_yaml
+from tests.commands.changes import change
 from tests.commands.test_interrupt import kill_and_resume
 
 NEWS = Path(__file__).resolve().parents[2] / "data" / "village_news.conll"
@@ -67,12 +68,7 @@ def write(folder: Path, sentences: int = 200, **changes: Any) -> Path:
             "metrics": METRICS,
         },
     }
-    for key, change in changes.items():
-        *parents, last = key.split("__")
-        place = value
-        for parent in parents:
-            place = place[parent]
-        place[last] = change
+    change(value, changes)
     path = folder / "spec.yaml"
     path.write_text(dump_yaml(value))
     return path

@@ -17,6 +17,7 @@ from nnkit.commands.train import train
 from nnkit.config.document import dump_yaml
 from nnkit.runs.folder import RunFolder
 from nnkit.tensors import read_tensors
+from tests.commands.changes import change
 from tests.commands.test_interrupt import kill_and_resume
 
 BANK = Path(__file__).resolve().parents[2] / "data" / "tree_sentiment.txt"
@@ -47,12 +48,7 @@ def spec(path: Path, **changes: Any) -> dict[str, Any]:
             "metrics": METRICS,
         },
     }
-    for key, change in changes.items():
-        *parents, last = key.split("__")
-        place = value
-        for parent in parents:
-            place = place[parent]
-        place[last] = change
+    change(value, changes)
     return value
 
 

@@ -12,6 +12,7 @@ import pytest
 from nnkit.cli import run
 from nnkit.commands.train import train
 from nnkit.config.document import dump_yaml
+from tests.commands.changes import change
 from tests.commands.test_interrupt import kill_and_resume
 
 COLUMNS = ["a", "b", "c"]
@@ -52,11 +53,7 @@ def spec(folder: Path, **changes: Any) -> Path:
         },
         "training": {"procedure": "reconstruction", "epochs": 5, "batch_size": 8},
     }
-    for key, change in changes.items():
-        place, (*path, last) = value, key.split("__")
-        for part in path:
-            place = place[part]
-        place[last] = change
+    change(value, changes)
     (folder / "spec.yaml").write_text(dump_yaml(value))
     return folder / "spec.yaml"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nnkit.config.document import dump_yaml
+from tests.commands.changes import change
 from tests.commands.experiments import Spec
 
 WORDS = ("the", "cat", "sees", "a", "dog", "and", "runs", "home")
@@ -50,12 +51,7 @@ def text_spec(folder: Path, text: str | None = None, **changes: Any) -> Path:
             "metrics": ["log_loss", "perplexity", "bits_per_character", "accuracy"],
         },
     }
-    for path, change in changes.items():
-        *parents, last = path.split("__")
-        inner = value
-        for key in parents:
-            inner = inner[key]
-        inner[last] = change
+    change(value, changes)
     spec = folder / "spec.yaml"
     spec.write_text(dump_yaml(value), encoding="utf-8")
     return spec
